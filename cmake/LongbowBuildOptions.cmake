@@ -1,0 +1,71 @@
+# How everything of this project is compiled: the language, warnings, sanitizers, the linker, the
+# compiler cache, where build products lie and how they find their libraries.
+
+option(LONGBOW_WARNINGS_AS_ERRORS "Treat warnings in the project's own code as errors" OFF)
+set(LONGBOW_SANITIZER "" CACHE STRING "Empty, address, thread or fuzzer")
+set_property(CACHE LONGBOW_SANITIZER PROPERTY STRINGS "" address thread fuzzer)
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+# Every object is compiled alike, programs too (not -fPIE): else they could not share precompiled
+# headers. Calls inside a shared library are bound there.
+add_compile_options(-fPIC -fno-semantic-interposition)
+set(CMAKE_CXX_VISIBILITY_PRESET hidden)
+set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Release, Debug or Sanitize" FORCE)
+endif()
+# -g1 keeps backtraces with line numbers at a fraction of the size and link time of -g.
+set(CMAKE_CXX_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
+set(CMAKE_C_FLAGS_RELEASE "-O2 -g1 -DNDEBUG")
+set(CMAKE_CXX_FLAGS_DEBUG "-O0 -g")
+set(CMAKE_C_FLAGS_DEBUG "-O0 -g")
+# Assertions stay on under the sanitizers.
+set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 -fno-omit-frame-pointer")
+set(CMAKE_C_FLAGS_SANITIZE "-O1 -g1 -fno-omit-frame-pointer")
+
+if(LONGBOW_SANITIZER STREQUAL "address")
+  set(longbow_sanitizer_flags -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+  # The virtual-table check needs the type information of classes that the prebuilt Arrow hides.
+  list(APPEND longbow_sanitizer_flags -fno-sanitize=vptr)
+elseif(LONGBOW_SANITIZER STREQUAL "thread")
+  set(longbow_sanitizer_flags -fsanitize=thread)
+elseif(LONGBOW_SANITIZER STREQUAL "fuzzer")
+  set(longbow_sanitizer_flags -fsanitize=address,fuzzer-no-link)
+elseif(LONGBOW_SANITIZER)
+  message(FATAL_ERROR "LONGBOW_SANITIZER is '${LONGBOW_SANITIZER}': use address, thread or fuzzer")
+endif()
+add_compile_options(${longbow_sanitizer_flags})
+add_link_options(${longbow_sanitizer_flags})
+
+set(longbow_warning_flags -Wall -Wextra -Wno-unused-parameter)
+if(LONGBOW_WARNINGS_AS_ERRORS)
+  list(APPEND longbow_warning_flags -Werror)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # g++ 12 reports false positives of these through the standard library's and Arrow's inlines.
+  list(APPEND longbow_warning_flags -Wno-maybe-uninitialized -Wno-array-bounds
+       -Wno-stringop-overflow -Wno-restrict -Wno-stringop-overread -Wno-dangling-pointer)
+endif()
+
+# A link of the server takes under a second with mold; without mold the default linker serves.
+find_program(LONGBOW_MOLD mold)
+if(LONGBOW_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+find_program(LONGBOW_CCACHE ccache)
+if(LONGBOW_CCACHE)
+  # ccache can cache what uses a precompiled header only with these.
+  set(longbow_ccache_launcher
+      "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${LONGBOW_CCACHE}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${longbow_ccache_launcher})
+  set(CMAKE_C_COMPILER_LAUNCHER ${longbow_ccache_launcher})
+endif()
+option(LONGBOW_PRECOMPILED_HEADERS "Precompile Arrow's, Flight's and gRPC's headers" ON)
+
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/archive")

@@ -1,0 +1,36 @@
+# Every library that is not ours, as a target Longbow::NAME. A copy that find_package() knows is
+# preferred; else the pinned one that tools/setup.sh put into .deps.
+
+set(LONGBOW_DEPS_DIR "${PROJECT_SOURCE_DIR}/.deps" CACHE PATH "Where tools/setup.sh puts libraries")
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+
+set(LONGBOW_ARROW_ROOT "${LONGBOW_DEPS_DIR}/arrow")
+include(LongbowArrow)
+find_package(LongbowDuckDB REQUIRED)
+
+# The libraries below come from the distribution. pkg-config names abseil for gRPC too.
+pkg_check_modules(LONGBOW_GRPC REQUIRED IMPORTED_TARGET GLOBAL grpc++ protobuf)
+add_library(Longbow::grpc ALIAS PkgConfig::LONGBOW_GRPC)
+find_program(LONGBOW_PROTOC protoc REQUIRED)
+find_program(LONGBOW_GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
+
+find_package(spdlog REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(CLI11 REQUIRED)
+pkg_check_modules(LONGBOW_TOML REQUIRED IMPORTED_TARGET GLOBAL tomlplusplus)
+pkg_check_modules(LONGBOW_HTTPLIB REQUIRED IMPORTED_TARGET GLOBAL cpp-httplib)
+pkg_check_modules(LONGBOW_SQLITE REQUIRED IMPORTED_TARGET GLOBAL sqlite3)
+find_package(prometheus-cpp CONFIG REQUIRED COMPONENTS core)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+add_library(Longbow::spdlog ALIAS spdlog::spdlog)
+add_library(Longbow::json ALIAS nlohmann_json::nlohmann_json)
+add_library(Longbow::openssl ALIAS OpenSSL::SSL)
+add_library(Longbow::crypto ALIAS OpenSSL::Crypto)
+add_library(Longbow::cli11 ALIAS CLI11::CLI11)
+add_library(Longbow::toml ALIAS PkgConfig::LONGBOW_TOML)
+add_library(Longbow::httplib ALIAS PkgConfig::LONGBOW_HTTPLIB)
+add_library(Longbow::sqlite ALIAS PkgConfig::LONGBOW_SQLITE)
+add_library(Longbow::prometheus ALIAS prometheus-cpp::core)
