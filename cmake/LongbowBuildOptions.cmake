@@ -10,7 +10,7 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 # Every object is compiled alike, programs too (not -fPIE): else they could not share precompiled
 # headers. Calls inside a shared library are bound there.
-add_compile_options(-fPIC -fno-semantic-interposition)
+add_compile_options(-fPIC -pthread -fno-semantic-interposition)
 set(CMAKE_CXX_VISIBILITY_PRESET hidden)
 set(CMAKE_VISIBILITY_INLINES_HIDDEN ON)
 

@@ -9,12 +9,21 @@ set(LONGBOW_ARROW_ROOT "${LONGBOW_DEPS_DIR}/arrow")
 include(LongbowArrow)
 find_package(LongbowDuckDB REQUIRED)
 
-# The libraries below come from the distribution. pkg-config names abseil for gRPC too.
-pkg_check_modules(LONGBOW_GRPC REQUIRED IMPORTED_TARGET GLOBAL grpc++ protobuf)
-add_library(Longbow::grpc ALIAS PkgConfig::LONGBOW_GRPC)
+# gRPC and protobuf. Where gRPC has no CMake package, pkg-config knows it; it is the second choice
+# because it takes 20 s to walk through abseil.
+find_package(gRPC CONFIG QUIET)
+add_library(longbow_grpc INTERFACE)
+add_library(Longbow::grpc ALIAS longbow_grpc)
+if(gRPC_FOUND)
+  target_link_libraries(longbow_grpc INTERFACE gRPC::grpc++ protobuf::libprotobuf)
+else()
+  pkg_check_modules(LONGBOW_GRPC REQUIRED IMPORTED_TARGET GLOBAL grpc++ protobuf)
+  target_link_libraries(longbow_grpc INTERFACE PkgConfig::LONGBOW_GRPC)
+endif()
 find_program(LONGBOW_PROTOC protoc REQUIRED)
 find_program(LONGBOW_GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
+# The libraries below come from the distribution.
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(OpenSSL REQUIRED)
