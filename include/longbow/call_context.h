@@ -1,0 +1,45 @@
+/// \file
+/// The call that a module answers: who asks, how long they wait, what they sent beside the message.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <longbow/clock.h>
+
+namespace longbow {
+
+/// One call. Owned by the server; valid while the module's function runs, and, for the functions
+/// that return a stream or a handler, until that is destroyed. Thread-safe.
+class CallContext {
+ public:
+  /// Names in lower case; a name may come more than once. Values of names that end in `-bin` are
+  /// the raw bytes.
+  using Headers = std::multimap<std::string, std::string, std::less<>>;
+
+  virtual ~CallContext() = default;
+
+  virtual const Headers& headers() const = 0;
+  /// The caller's address, such as `ipv4:127.0.0.1:51234`.
+  virtual const std::string& peer() const = 0;
+  /// In all log lines of the call, and sent back to the client.
+  virtual const std::string& request_id() const = 0;
+  /// Nothing where the client set none.
+  virtual std::optional<MonotonicTime> deadline() const = 0;
+  /// Whether the client has gone, cancelled, or run out of time.
+  virtual bool cancelled() const = 0;
+  /// Sends a header back. Before the first message of the answer only; later calls have no effect.
+  virtual void AddResponseHeader(std::string_view name, std::string_view value) = 0;
+
+  /// The first header of that name, or nothing.
+  std::optional<std::string_view> FindHeader(std::string_view name) const {
+    auto it = headers().find(name);
+    if (it == headers().end()) return std::nullopt;
+    return std::string_view(it->second);
+  }
+};
+
+}  // namespace longbow

@@ -1,0 +1,7 @@
+#include <longbow/module.h>
+
+namespace longbow {
+
+arrow::Status Module::Start() { return arrow::Status::OK(); }
+
+}  // namespace longbow
