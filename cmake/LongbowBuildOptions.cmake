@@ -26,19 +26,41 @@ set(CMAKE_C_FLAGS_DEBUG "-O0 -g")
 set(CMAKE_CXX_FLAGS_SANITIZE "-O1 -g1 -fno-omit-frame-pointer")
 set(CMAKE_C_FLAGS_SANITIZE "-O1 -g1 -fno-omit-frame-pointer")
 
+# What tests run with: Arrow, gRPC and DuckDB are prebuilt, so the sanitizers see only half of what
+# they do; the suppressions say what is known to be theirs.
+set(longbow_suppressions "${CMAKE_CURRENT_SOURCE_DIR}/tools/sanitizers")
+set(longbow_test_environment)
+set(longbow_test_launcher)
 if(LONGBOW_SANITIZER STREQUAL "address")
-  set(longbow_sanitizer_flags -fsanitize=address,undefined -fno-sanitize-recover=undefined)
   # The virtual-table check needs the type information of classes that the prebuilt Arrow hides.
-  list(APPEND longbow_sanitizer_flags -fno-sanitize=vptr)
+  set(longbow_sanitizer_flags -fsanitize=address,undefined -fno-sanitize=vptr
+      -fno-sanitize-recover=undefined)
 elseif(LONGBOW_SANITIZER STREQUAL "thread")
   set(longbow_sanitizer_flags -fsanitize=thread)
 elseif(LONGBOW_SANITIZER STREQUAL "fuzzer")
-  set(longbow_sanitizer_flags -fsanitize=address,fuzzer-no-link)
+  set(longbow_sanitizer_flags -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=vptr,function
+      -fno-sanitize-recover=undefined)
 elseif(LONGBOW_SANITIZER)
   message(FATAL_ERROR "LONGBOW_SANITIZER is '${LONGBOW_SANITIZER}': use address, thread or fuzzer")
 endif()
-add_compile_options(${longbow_sanitizer_flags})
-add_link_options(${longbow_sanitizer_flags})
+if(LONGBOW_SANITIZER)
+  add_compile_options(${longbow_sanitizer_flags})
+  add_link_options(${longbow_sanitizer_flags})
+  set(longbow_test_launcher "${longbow_suppressions}/run.sh")
+  string(
+    CONCAT asan_options
+           "ASAN_OPTIONS=detect_container_overflow=0:detect_stack_use_after_return=1:"
+           "strict_string_checks=1:check_initialization_order=1:"
+           "suppressions=${longbow_suppressions}/asan.supp")
+  list(
+    APPEND
+    longbow_test_environment
+    "${asan_options}"
+    "LSAN_OPTIONS=print_suppressions=0:suppressions=${longbow_suppressions}/lsan.supp"
+    "UBSAN_OPTIONS=print_stacktrace=1"
+    "TSAN_OPTIONS=ignore_noninstrumented_modules=1:history_size=4:second_deadlock_stack=1:suppressions=${longbow_suppressions}/tsan.supp"
+  )
+endif()
 
 set(longbow_warning_flags -Wall -Wextra -Wno-unused-parameter)
 if(LONGBOW_WARNINGS_AS_ERRORS)

@@ -43,3 +43,6 @@ add_library(Longbow::toml ALIAS PkgConfig::LONGBOW_TOML)
 add_library(Longbow::httplib ALIAS PkgConfig::LONGBOW_HTTPLIB)
 add_library(Longbow::sqlite ALIAS PkgConfig::LONGBOW_SQLITE)
 add_library(Longbow::prometheus ALIAS prometheus-cpp::core)
+
+# The tests' Python, with what tools/requirements/dev.txt names.
+set(LONGBOW_PYTHON "${LONGBOW_DEPS_DIR}/venv/bin/python" CACHE FILEPATH "Python of the tests")

@@ -2,7 +2,9 @@
 # is a folder of src/ (`payload`), a library of LongbowDependencies (`arrow_flight`, `spdlog`), or any
 # CMake target.
 
-include(GoogleTest)
+# `tests` builds every test program, `fuzzers` every fuzz target.
+add_custom_target(tests)
+add_custom_target(fuzzers)
 
 # Which precompiled header a folder's sources get: `flight` where Flight and gRPC are included in
 # most files, else `arrow`.
@@ -24,6 +26,10 @@ function(longbow_resolve_deps out)
   endforeach()
   set(${out} ${result} PARENT_SCOPE)
 endfunction()
+
+# Where the project's own headers are found: src/, include/, and the generated longbow/version.h.
+set(longbow_own_include_dirs "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include"
+                             "${PROJECT_BINARY_DIR}/include")
 
 # The two precompiled headers. Everything that reuses one must be compiled with the same options.
 function(longbow_make_precompiled_headers)
@@ -62,6 +68,25 @@ function(longbow_pick_pch out name wanted)
   endif()
 endfunction()
 
+# Writes build/PRESET/include/longbow/version.h out of src/base/version.h.in. The digest in it covers
+# every header of the SDK, and the sanitizer, which changes what a module must be linked with.
+function(longbow_make_version_header)
+  file(GLOB headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/longbow/*.h")
+  list(SORT headers)
+  set(digests "sanitizer ${LONGBOW_SANITIZER}")
+  foreach(header IN LISTS headers)
+    file(SHA256 "${header}" digest)
+    cmake_path(GET header FILENAME name)
+    string(APPEND digests " ${name} ${digest}")
+  endforeach()
+  set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${headers})
+  string(SHA256 LONGBOW_SDK_DIGEST "${digests}")
+  string(SUBSTRING "${LONGBOW_SDK_DIGEST}" 0 16 LONGBOW_SDK_DIGEST)
+  configure_file("${PROJECT_SOURCE_DIR}/src/base/version.h.in"
+                 "${PROJECT_BINARY_DIR}/include/longbow/version.h" @ONLY)
+endfunction()
+longbow_make_version_header()
+
 # longbow_sdk_library(SOURCES ... [DEPS ...]): liblongbow.so, what modules link against. Its symbols
 # are visible; every other library hides its own.
 function(longbow_sdk_library)
@@ -83,6 +108,7 @@ function(longbow_sdk_library)
                INSTALL_RPATH "$ORIGIN")
   target_include_directories(
     longbow_sdk PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
+                       "$<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>"
                        "$<INSTALL_INTERFACE:include>")
   target_include_directories(longbow_sdk PRIVATE "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(longbow_sdk PUBLIC Longbow::arrow PRIVATE ${deps})
@@ -94,8 +120,7 @@ function(longbow_library name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH" "SOURCES;DEPS")
   longbow_resolve_deps(deps ${arg_DEPS})
   add_library(longbow_${name} STATIC ${arg_SOURCES})
-  target_include_directories(longbow_${name} PUBLIC "${PROJECT_SOURCE_DIR}/src"
-                                                    "${PROJECT_SOURCE_DIR}/include")
+  target_include_directories(longbow_${name} PUBLIC ${longbow_own_include_dirs})
   longbow_pick_pch(pch ${name} "${arg_PCH}")
   longbow_compile_as_ours(longbow_${name} ${pch})
   target_link_libraries(longbow_${name} PUBLIC ${deps})
@@ -106,37 +131,130 @@ function(longbow_executable name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH" "SOURCES;DEPS")
   longbow_resolve_deps(deps ${arg_DEPS})
   add_executable(${name} ${arg_SOURCES})
-  target_include_directories(${name} PRIVATE "${PROJECT_SOURCE_DIR}/src"
-                                             "${PROJECT_SOURCE_DIR}/include")
+  target_include_directories(${name} PRIVATE ${longbow_own_include_dirs})
   longbow_pick_pch(pch ${name} "${arg_PCH}")
   longbow_compile_as_ours(${name} ${pch})
   target_link_libraries(${name} PRIVATE ${deps})
   set_target_properties(${name} PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")
 endfunction()
 
-# longbow_test(NAME SOURCES x_test.cc ... [DEPS ...] [PCH ...] [LABEL unit] [TIMEOUT seconds]): the
-# program NAME_test, run by ctest as one test with the label `unit` (or LABEL).
+# The tier of a test in this preset: `unit` becomes `asan` or `tsan` under a sanitizer, any other
+# tier gets its name in front (`asan-e2e`).
+function(longbow_tier out tier)
+  set(short_address asan)
+  set(short_thread tsan)
+  set(short_fuzzer fuzz)
+  set(short "${short_${LONGBOW_SANITIZER}}")
+  if(NOT short OR short STREQUAL tier)
+    set(${out} ${tier} PARENT_SCOPE)
+  elseif(tier STREQUAL "unit")
+    set(${out} ${short} PARENT_SCOPE)
+  else()
+    set(${out} ${short}-${tier} PARENT_SCOPE)
+  endif()
+endfunction()
+
+# Registers the test TIER.NAME, with the tier as its label and the sanitizers' environment.
+# longbow_add_test(NAME TIER tier COMMAND ... [TIMEOUT seconds] [ENVIRONMENT A=b ...])
+function(longbow_add_test name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER;TIMEOUT" "COMMAND;ENVIRONMENT")
+  longbow_tier(tier ${arg_TIER})
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
+  if(LONGBOW_SANITIZER)
+    math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 3")
+  endif()
+  add_test(NAME ${tier}.${name} COMMAND ${longbow_test_launcher} ${arg_COMMAND})
+  set_tests_properties(
+    ${tier}.${name} PROPERTIES LABELS ${tier} TIMEOUT ${arg_TIMEOUT}
+                               ENVIRONMENT "${longbow_test_environment};${arg_ENVIRONMENT}")
+endfunction()
+
+# longbow_test(NAME SOURCES x_test.cc ... [DEPS ...] [PCH ...] [TIER unit] [TIMEOUT seconds]
+# [ENVIRONMENT A=b ...]): the program build/PRESET/tests/NAME_test, run by ctest as TIER.NAME.
 function(longbow_test name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH;LABEL;TIMEOUT" "SOURCES;DEPS;ENVIRONMENT")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "PCH;TIER;TIMEOUT" "SOURCES;DEPS;ENVIRONMENT")
   longbow_resolve_deps(deps ${arg_DEPS})
   add_executable(${name}_test ${arg_SOURCES})
-  target_include_directories(${name}_test PRIVATE "${PROJECT_SOURCE_DIR}/src"
-                                                  "${PROJECT_SOURCE_DIR}/include")
+  target_include_directories(${name}_test PRIVATE ${longbow_own_include_dirs})
   longbow_pick_pch(pch ${name} "${arg_PCH}")
   longbow_compile_as_ours(${name}_test ${pch})
   target_link_libraries(${name}_test PRIVATE ${deps} GTest::gmock GTest::gtest GTest::gtest_main)
   set_target_properties(${name}_test PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
-  if(NOT arg_LABEL)
-    set(arg_LABEL unit)
+  add_dependencies(tests ${name}_test)
+  if(NOT arg_TIER)
+    set(arg_TIER unit)
+  endif()
+  longbow_add_test(
+    ${name}
+    TIER ${arg_TIER}
+    COMMAND $<TARGET_FILE:${name}_test> --gtest_brief=1
+    TIMEOUT "${arg_TIMEOUT}"
+    ENVIRONMENT ${arg_ENVIRONMENT})
+endfunction()
+
+# longbow_pytest(NAME FILES x_test.py ... [TIER e2e] [TIMEOUT seconds] [ENVIRONMENT A=b ...]): Python
+# tests of the built program. They find it with LONGBOW_BINARY, and the rest with LONGBOW_BUILD_DIR and
+# LONGBOW_SOURCE_DIR.
+function(longbow_pytest name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER;TIMEOUT" "FILES;ENVIRONMENT")
+  if(NOT arg_TIER)
+    set(arg_TIER e2e)
   endif()
   if(NOT arg_TIMEOUT)
-    set(arg_TIMEOUT 300)
+    set(arg_TIMEOUT 900)
   endif()
-  add_test(NAME ${name}_test COMMAND ${name}_test --gtest_brief=1)
-  set_tests_properties(
-    ${name}_test PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT}
-                            ENVIRONMENT "${longbow_test_environment};${arg_ENVIRONMENT}")
-  set_property(GLOBAL APPEND PROPERTY LONGBOW_TESTS_${arg_LABEL} ${name}_test)
+  set(files)
+  foreach(file IN LISTS arg_FILES)
+    cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+    list(APPEND files "${file}")
+  endforeach()
+  longbow_add_test(
+    ${name}
+    TIER ${arg_TIER}
+    COMMAND "${LONGBOW_PYTHON}" -m pytest -q -ra -p no:cacheprovider --rootdir
+            "${PROJECT_SOURCE_DIR}" -c "${PROJECT_SOURCE_DIR}/pyproject.toml" ${files}
+    TIMEOUT ${arg_TIMEOUT}
+    ENVIRONMENT
+      "LONGBOW_BINARY=${CMAKE_BINARY_DIR}/bin/longbow" "LONGBOW_BUILD_DIR=${CMAKE_BINARY_DIR}"
+      "LONGBOW_SOURCE_DIR=${PROJECT_SOURCE_DIR}" "LONGBOW_DEPS_DIR=${LONGBOW_DEPS_DIR}"
+      "PYTHONDONTWRITEBYTECODE=1" ${arg_ENVIRONMENT})
+endfunction()
+
+# longbow_fuzz(NAME SOURCES x_fuzz.cc ... [DEPS ...] CORPUS folder): sources that define
+# LLVMFuzzerTestOneInput. In the preset `fuzz` it is run for LONGBOW_FUZZ_SECONDS (default 10), on the
+# seeds and what earlier runs found; in every other preset a plain program feeds it the seeds once.
+function(longbow_fuzz name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS;PCH" "SOURCES;DEPS")
+  longbow_resolve_deps(deps ${arg_DEPS})
+  cmake_path(ABSOLUTE_PATH arg_CORPUS BASE_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}")
+  if(NOT IS_DIRECTORY "${arg_CORPUS}")
+    message(FATAL_ERROR "longbow_fuzz(${name}): there is no folder ${arg_CORPUS}")
+  endif()
+  add_executable(${name}_fuzz ${arg_SOURCES})
+  target_include_directories(${name}_fuzz PRIVATE ${longbow_own_include_dirs})
+  longbow_pick_pch(pch ${name} "${arg_PCH}")
+  longbow_compile_as_ours(${name}_fuzz ${pch})
+  target_link_libraries(${name}_fuzz PRIVATE ${deps})
+  set_target_properties(${name}_fuzz PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/fuzz")
+  if(LONGBOW_SANITIZER STREQUAL "fuzzer")
+    target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+    add_dependencies(fuzzers ${name}_fuzz)
+    longbow_add_test(
+      ${name}
+      TIER fuzz
+      COMMAND "${PROJECT_SOURCE_DIR}/tools/sanitizers/run-fuzz.sh" $<TARGET_FILE:${name}_fuzz>
+              "${CMAKE_BINARY_DIR}/fuzz/${name}.found" "${arg_CORPUS}"
+      TIMEOUT 1200)
+  else()
+    target_sources(${name}_fuzz PRIVATE "${PROJECT_SOURCE_DIR}/cmake/fuzz/replay.cc")
+    add_dependencies(tests ${name}_fuzz)
+    longbow_add_test(
+      ${name}_corpus
+      TIER unit
+      COMMAND $<TARGET_FILE:${name}_fuzz> "${arg_CORPUS}")
+  endif()
 endfunction()
 
 # longbow_module(NAME SOURCES ... [DEPS ...]): the module liblongbow_NAME.so. It sees the SDK's
