@@ -27,9 +27,8 @@ function(longbow_resolve_deps out)
   set(${out} ${result} PARENT_SCOPE)
 endfunction()
 
-# Where the project's own headers are found: src/, include/, and the generated longbow/version.h.
-set(longbow_own_include_dirs "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include"
-                             "${PROJECT_BINARY_DIR}/include")
+# Where the project's own headers are found. The generated longbow/version.h comes with `base`.
+set(longbow_own_include_dirs "${PROJECT_SOURCE_DIR}/src" "${PROJECT_SOURCE_DIR}/include")
 
 # The two precompiled headers. Everything that reuses one must be compiled with the same options.
 function(longbow_make_precompiled_headers)
@@ -68,25 +67,6 @@ function(longbow_pick_pch out name wanted)
   endif()
 endfunction()
 
-# Writes build/PRESET/include/longbow/version.h out of src/base/version.h.in. The digest in it covers
-# every header of the SDK, and the sanitizer, which changes what a module must be linked with.
-function(longbow_make_version_header)
-  file(GLOB headers CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/include/longbow/*.h")
-  list(SORT headers)
-  set(digests "sanitizer ${LONGBOW_SANITIZER}")
-  foreach(header IN LISTS headers)
-    file(SHA256 "${header}" digest)
-    cmake_path(GET header FILENAME name)
-    string(APPEND digests " ${name} ${digest}")
-  endforeach()
-  set_property(DIRECTORY "${PROJECT_SOURCE_DIR}" APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${headers})
-  string(SHA256 LONGBOW_SDK_DIGEST "${digests}")
-  string(SUBSTRING "${LONGBOW_SDK_DIGEST}" 0 16 LONGBOW_SDK_DIGEST)
-  configure_file("${PROJECT_SOURCE_DIR}/src/base/version.h.in"
-                 "${PROJECT_BINARY_DIR}/include/longbow/version.h" @ONLY)
-endfunction()
-longbow_make_version_header()
-
 # longbow_sdk_library(SOURCES ... [DEPS ...]): liblongbow.so, what modules link against. Its symbols
 # are visible; every other library hides its own.
 function(longbow_sdk_library)
@@ -108,7 +88,6 @@ function(longbow_sdk_library)
                INSTALL_RPATH "$ORIGIN")
   target_include_directories(
     longbow_sdk PUBLIC "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include>"
-                       "$<BUILD_INTERFACE:${PROJECT_BINARY_DIR}/include>"
                        "$<INSTALL_INTERFACE:include>")
   target_include_directories(longbow_sdk PRIVATE "${PROJECT_SOURCE_DIR}/src")
   target_link_libraries(longbow_sdk PUBLIC Longbow::arrow PRIVATE ${deps})
@@ -143,9 +122,8 @@ endfunction()
 function(longbow_tier out tier)
   set(short_address asan)
   set(short_thread tsan)
-  set(short_fuzzer fuzz)
   set(short "${short_${LONGBOW_SANITIZER}}")
-  if(NOT short OR short STREQUAL tier)
+  if(NOT short)
     set(${out} ${tier} PARENT_SCOPE)
   elseif(tier STREQUAL "unit")
     set(${out} ${short} PARENT_SCOPE)
@@ -158,6 +136,10 @@ endfunction()
 # longbow_add_test(NAME TIER tier COMMAND ... [TIMEOUT seconds] [ENVIRONMENT A=b ...])
 function(longbow_add_test name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "TIER;TIMEOUT" "COMMAND;ENVIRONMENT")
+  if(LONGBOW_SANITIZER STREQUAL "fuzzer" AND NOT arg_TIER STREQUAL "fuzz")
+    # That preset builds nothing but the fuzz targets.
+    return()
+  endif()
   longbow_tier(tier ${arg_TIER})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 300)
