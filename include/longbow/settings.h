@@ -30,8 +30,8 @@ enum class SettingType {
 struct SettingSpec {
   std::string name;            ///< snake_case; a duration or size ends in its unit (`_sec`, `_ms`)
   SettingType type = SettingType::kString;
-  Value default_value;         ///< null: no default; reading gives null, and absent is allowed
-  std::string summary;         ///< one sentence: what it does, and when one would change it
+  Value default_value = {};    ///< null: no default; reading gives null, and absent is allowed
+  std::string summary = {};    ///< one sentence: what it does, and when one would change it
   std::string unit = {};       ///< for people: "s", "bytes"; may be empty
   double min = std::numeric_limits<double>::lowest();  ///< inclusive; numbers and sizes
   double max = std::numeric_limits<double>::max();     ///< inclusive; numbers and sizes
@@ -45,7 +45,7 @@ struct SettingsSection {
   std::string name;     ///< such as "storage" or "connector.source"
   std::string summary;  ///< a sentence
   bool repeated = false;
-  std::vector<SettingSpec> settings;
+  std::vector<SettingSpec> settings = {};
 };
 
 /// Checked settings: every key is declared, every value has its type and lies within its bounds,

@@ -1,0 +1,36 @@
+/// \file
+/// Compares what was written with what is declared, and makes `Settings` of it. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <longbow/settings.h>
+
+#include "config/document.h"
+#include "config/problem.h"
+
+namespace longbow::config {
+
+/// A setting as it is in force.
+struct EffectiveSetting {
+  std::string table;  ///< the TOML table: `server`, `connector.source.nyc`
+  SettingSpec spec;
+  Value value;         ///< as in `Settings`; null: not set
+  std::string origin;  ///< a place, or `default`
+};
+
+/// The outcome of a check.
+struct CheckedSettings {
+  /// Complete in any case; where there was a problem, the default stands.
+  Settings settings;
+  /// In the order of the declarations, repeated tables in the order of their keys.
+  std::vector<EffectiveSetting> effective;
+  /// All that is wrong, in the order of the document.
+  std::vector<Problem> problems;
+};
+
+/// `sections` have passed `CheckDeclarations`.
+CheckedSettings CheckSettings(const Node& document, const std::vector<SettingsSection>& sections);
+
+}  // namespace longbow::config
