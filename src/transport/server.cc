@@ -1,0 +1,240 @@
+#include "transport/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <limits>
+#include <mutex>
+#include <utility>
+
+#include <arrow/memory_pool.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/health_check_service_interface.h>
+#include <grpcpp/resource_quota.h>
+
+#include <longbow/error.h>
+#include <longbow/log.h>
+
+#include "transport/listen_address.h"
+#include "transport/method.h"
+#include "transport/server_call.h"
+
+namespace longbow::transport {
+namespace {
+
+constexpr char kFlightService[] = "arrow.flight.protocol.FlightService";
+// Clients that ping more often than this are cut off.
+constexpr int kMinClientPingMs = 10'000;
+// How long clients that have no open call may take to say good-bye.
+constexpr std::chrono::milliseconds kGoodByeLimit{200};
+
+int ToInt(int64_t value) {
+  return static_cast<int>(std::min<int64_t>(value, std::numeric_limits<int>::max()));
+}
+
+/// Counts what is to end before a server can.
+class OpenCalls {
+ public:
+  void Begin() { count_.fetch_add(1, std::memory_order_relaxed); }
+  void End() {
+    if (count_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    // Taking the lock orders this before a waiter's look at the count, or after its wait began.
+    std::lock_guard lock(mutex_);
+    none_.notify_all();
+  }
+  int64_t count() const { return count_.load(std::memory_order_acquire); }
+  bool WaitForNone(std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    return none_.wait_for(lock, limit, [this] { return count() == 0; });
+  }
+
+ private:
+  std::atomic<int64_t> count_{0};
+  std::mutex mutex_;
+  std::condition_variable none_;
+};
+
+/// Makes a call of each RPC, and refuses those that it has no method for.
+class FlightService final : public grpc::CallbackGenericService {
+ public:
+  FlightService(std::shared_ptr<CallHost> host, CallHandler* handler, OpenCalls* open_calls)
+      : host_(std::move(host)), handler_(handler), open_calls_(open_calls) {}
+
+  void Stop() { stopping_.store(true, std::memory_order_release); }
+
+  grpc::ServerGenericBidiReactor* CreateReactor(
+      grpc::GenericCallbackServerContext* context) override {
+    const std::optional<Method> method = MethodOfPath(context->method());
+    if (!method) {
+      return Refuse(context, MakeError(ErrorCode::kNotImplemented,
+                                       "There is no method " + context->method()));
+    }
+    // The count comes before the look at stopping_: a shutdown sees the call, or the call sees it.
+    open_calls_->Begin();
+    if (stopping_.load(std::memory_order_acquire)) {
+      open_calls_->End();
+      return Refuse(context, MakeError(ErrorCode::kShuttingDown,
+                                       "The server is shutting down; try another node"));
+    }
+    auto [reactor, handle] = ServerCall::Open(host_, context, *method, /*counted=*/true);
+    handler_->Serve(std::move(handle));
+    return reactor;
+  }
+
+ private:
+  grpc::ServerGenericBidiReactor* Refuse(grpc::GenericCallbackServerContext* context,
+                                         const arrow::Status& error) {
+    auto [reactor, handle] = ServerCall::Open(host_, context, Method::kHandshake, false);
+    handle->Finish(error);
+    return reactor;
+  }
+
+  const std::shared_ptr<CallHost> host_;
+  CallHandler* const handler_;
+  OpenCalls* const open_calls_;
+  std::atomic<bool> stopping_{false};
+};
+
+void SetLimits(const ServerOptions& options, grpc::ServerBuilder* builder) {
+  builder->SetMaxReceiveMessageSize(ToInt(options.max_message_bytes));
+  builder->SetMaxSendMessageSize(-1);
+  builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
+  if (options.max_concurrent_streams > 0) {
+    builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
+  }
+  grpc::ResourceQuota quota("longbow");
+  quota.SetMaxThreads(options.max_threads);
+  if (options.memory_quota_bytes > 0) {
+    quota.Resize(static_cast<size_t>(options.memory_quota_bytes));
+  }
+  builder->SetResourceQuota(quota);
+}
+
+void SetConnectionRules(const ServerOptions& options, grpc::ServerBuilder* builder) {
+  const auto set_ms = [builder](const char* name, int seconds) {
+    if (seconds > 0) builder->AddChannelArgument(name, ToInt(int64_t{seconds} * 1000));
+  };
+  set_ms(GRPC_ARG_MAX_CONNECTION_AGE_MS, options.max_connection_age_sec);
+  set_ms(GRPC_ARG_MAX_CONNECTION_IDLE_MS, options.max_connection_idle_sec);
+  set_ms(GRPC_ARG_KEEPALIVE_TIME_MS, options.keepalive_time_sec);
+  set_ms(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options.keepalive_timeout_sec);
+  builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
+                              kMinClientPingMs);
+  // Two servers that share a port would each get some of the calls.
+  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+}
+
+std::shared_ptr<grpc::ServerCredentials> MakeCredentials(const std::optional<TlsOptions>& tls) {
+  if (!tls) return grpc::InsecureServerCredentials();
+  grpc::SslServerCredentialsOptions ssl(
+      tls->client_root_pem.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
+                                   : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  ssl.pem_key_cert_pairs.push_back({tls->private_key_pem, tls->certificate_pem});
+  ssl.pem_root_certs = tls->client_root_pem;
+  return grpc::SslServerCredentials(ssl);
+}
+
+class GrpcServer final : public Server {
+ public:
+  GrpcServer(const ServerOptions& options, CallHandler* handler, Logger* logger)
+      : host_(std::make_shared<CallHost>()), service_(host_, handler, &open_calls_) {
+    host_->memory_pool =
+        options.memory_pool == nullptr ? arrow::default_memory_pool() : options.memory_pool;
+    host_->logger = logger;
+    host_->on_done = [this] { open_calls_.End(); };
+  }
+  ~GrpcServer() override { Shutdown(std::chrono::milliseconds(0)); }
+
+  arrow::Status Listen(const ServerOptions& options) {
+    if (options.addresses.empty()) {
+      return MakeError(ErrorCode::kBadArgument, "A server needs an address to listen on");
+    }
+    for (const std::string& address : options.addresses) {
+      ARROW_RETURN_NOT_OK(CheckListenAddress(address));
+    }
+    // A setting of the whole process in gRPC; only this class makes servers.
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::ServerBuilder builder;
+    SetLimits(options, &builder);
+    SetConnectionRules(options, &builder);
+    builder.RegisterCallbackGenericService(&service_);
+    const auto credentials = MakeCredentials(options.tls);
+    std::vector<int> bound(options.addresses.size(), 0);
+    for (size_t i = 0; i < bound.size(); ++i) {
+      // A client on this machine that may open the socket's file needs no encryption.
+      const std::string& address = options.addresses[i];
+      builder.AddListeningPort(
+          address, IsUnixAddress(address) ? grpc::InsecureServerCredentials() : credentials,
+          &bound[i]);
+    }
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr) return StartFailed(options, bound);
+    for (size_t i = 0; i < bound.size(); ++i) {
+      if (!IsUnixAddress(options.addresses[i])) ports_.push_back(bound[i]);
+    }
+    SetServing(false);
+    return arrow::Status::OK();
+  }
+
+  const std::vector<int>& ports() const override { return ports_; }
+  int64_t open_calls() const override { return open_calls_.count(); }
+
+  void SetServing(bool serving) override {
+    grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
+    if (health == nullptr) return;
+    health->SetServingStatus("", serving);
+    health->SetServingStatus(kFlightService, serving);
+  }
+
+  void Shutdown(std::chrono::milliseconds grace) override {
+    std::lock_guard lock(shutdown_mutex_);
+    if (server_ == nullptr || shut_down_) return;
+    shut_down_ = true;
+    service_.Stop();
+    SetServing(false);
+    // gRPC would wait for those who watch the health service too; they never end by themselves.
+    const bool all_ended = open_calls_.WaitForNone(grace);
+    const bool polite = all_ended && grace.count() > 0;
+    server_->Shutdown(std::chrono::system_clock::now() +
+                      (polite ? std::min(grace, kGoodByeLimit) : std::chrono::milliseconds(0)));
+    open_calls_.WaitForNone(std::chrono::hours(24));
+  }
+
+ private:
+  static arrow::Status StartFailed(const ServerOptions& options, const std::vector<int>& bound) {
+    const auto failed =
+        std::find_if(bound.begin(), bound.end(), [](int port) { return port <= 0; });
+    const std::string address =
+        failed == bound.end() ? options.addresses[0] : options.addresses[failed - bound.begin()];
+    std::string message = "Cannot listen on '" + address + "'";
+    if (options.tls && !IsUnixAddress(address)) {
+      message +=
+          ": check that the certificate and the private key are PEM texts, and belong together";
+    } else {
+      message += ": another program may have taken it meanwhile. Choose another address";
+    }
+    return MakeError(ErrorCode::kBadArgument, std::move(message));
+  }
+
+  const std::shared_ptr<CallHost> host_;
+  OpenCalls open_calls_;
+  FlightService service_;
+  std::unique_ptr<grpc::Server> server_;
+  std::vector<int> ports_;
+  std::mutex shutdown_mutex_;
+  bool shut_down_ = false;
+};
+
+}  // namespace
+
+arrow::Result<std::unique_ptr<Server>> Server::Start(const ServerOptions& options,
+                                                     CallHandler* handler, Logger* logger) {
+  auto server = std::make_unique<GrpcServer>(options, handler, logger);
+  ARROW_RETURN_NOT_OK(server->Listen(options));
+  return server;
+}
+
+}  // namespace longbow::transport

@@ -1,0 +1,73 @@
+/// \file
+/// Listens, and turns what comes into `Call`s. Flight on gRPC's callback API: no thread belongs to a
+/// call or a connection.
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <arrow/result.h>
+#include <arrow/type_fwd.h>
+
+#include "transport/call.h"
+
+namespace longbow {
+class Logger;
+}
+
+namespace longbow::transport {
+
+/// PEM texts of a server's identity.
+struct TlsOptions {
+  std::string certificate_pem;
+  std::string private_key_pem;
+  /// If set, clients must show a certificate that this one signed.
+  std::string client_root_pem;
+};
+
+struct ServerOptions {
+  /// Where to listen: `host:port` (port 0: a free one) and `unix:/path`; at least one.
+  std::vector<std::string> addresses;
+  std::optional<TlsOptions> tls;
+  /// Largest message taken in; larger ones end their call with RESOURCE_EXHAUSTED.
+  int64_t max_message_bytes = (int64_t{1} << 31) - 1;
+  /// What gRPC may hold of unread messages in all; 0: no limit.
+  int64_t memory_quota_bytes = 0;
+  int max_threads = 16;  ///< of gRPC's resource quota
+  int max_concurrent_streams = 0;  ///< per connection; 0: no limit
+  int max_connection_age_sec = 0;  ///< 0: for ever
+  int max_connection_idle_sec = 0;
+  int keepalive_time_sec = 60;     ///< a ping after so long without traffic
+  int keepalive_timeout_sec = 20;  ///< the connection is dead without an answer after so long
+  /// Header fields of one request, in all.
+  int max_metadata_bytes = 64 * 1024;
+  arrow::MemoryPool* memory_pool = nullptr;  ///< for received bodies; null: Arrow's default
+};
+
+/// A listening server. Thread-safe.
+class Server {
+ public:
+  virtual ~Server() = default;
+
+  /// Binds and begins to serve. `handler` and `logger` outlive the server.
+  /// Errors: an address that is in use or cannot be bound, with the address and what to do.
+  static arrow::Result<std::unique_ptr<Server>> Start(const ServerOptions& options,
+                                                      CallHandler* handler, Logger* logger);
+
+  /// The bound ports, one per `host:port` address, in their order.
+  virtual const std::vector<int>& ports() const = 0;
+  /// Calls that are open now.
+  virtual int64_t open_calls() const = 0;
+  /// What gRPC's health service (`grpc.health.v1.Health`) answers for `""` and for
+  /// `arrow.flight.protocol.FlightService`; NOT_SERVING until it is called.
+  virtual void SetServing(bool serving) = 0;
+  /// Refuses new calls (SHUTTING_DOWN), lets open ones end for `grace`, then cancels the rest and
+  /// returns when all have ended. Handlers may hold their `Call`s longer: those are broken. Blocks; not
+  /// from a callback of a call. Idempotent; the destructor calls it without grace.
+  virtual void Shutdown(std::chrono::milliseconds grace) = 0;
+};
+
+}  // namespace longbow::transport

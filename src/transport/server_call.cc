@@ -1,0 +1,384 @@
+#include "transport/server_call.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <limits>
+#include <utility>
+
+#include <grpc/grpc.h>
+#include <grpc/support/time.h>
+
+#include <longbow/error.h>
+
+#include "transport/grpc_bytes.h"
+#include "transport/wire_error.h"
+
+namespace longbow::transport {
+namespace {
+
+// How long the end of a failed call waits for a client to take what was being written to it.
+constexpr std::chrono::seconds kStalledFinishLimit{1};
+// gRPC clients begin to drop what has more than 8 KiB of header fields.
+constexpr size_t kMaxResponseHeaderBytes = 4096;
+constexpr size_t kMaxGrpcMessageBytes = 512;
+// Clients can ask for thousands of years, which nanoseconds cannot count.
+constexpr int64_t kMaxDeadlineSec = int64_t{10} * 365 * 24 * 3600;
+
+constexpr char kArrowStatusTrailer[] = "x-arrow-status";
+constexpr char kArrowMessageTrailer[] = "x-arrow-status-message-bin";
+
+/// Runs `callback` soon on one of gRPC's threads.
+void RunSoon(std::function<void()> callback) {
+  auto* alarm = new grpc::Alarm();
+  alarm->Set(gpr_now(GPR_CLOCK_MONOTONIC), [alarm, callback = std::move(callback)](bool) mutable {
+    auto run = std::move(callback);
+    delete alarm;  // takes this function with it
+    run();
+  });
+}
+
+// Undoes the URI encoding in which gRPC gives addresses ("ipv6:%5B::1%5D:5").
+std::string DecodePercent(std::string_view text) {
+  const auto digit = [](char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+  };
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 &&
+        digit(text[i + 2]) >= 0) {
+      out.push_back(static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])));
+      i += 2;
+    } else {
+      out.push_back(text[i]);
+    }
+  }
+  return out;
+}
+
+std::optional<MonotonicTime> ToMonotonic(gpr_timespec deadline) {
+  if (gpr_time_cmp(deadline, gpr_inf_future(deadline.clock_type)) == 0) return std::nullopt;
+  const gpr_timespec left = gpr_time_sub(deadline, gpr_now(deadline.clock_type));
+  if (left.tv_sec > kMaxDeadlineSec) return std::nullopt;
+  return MonotonicTime::clock::now() + std::chrono::seconds(left.tv_sec) +
+         std::chrono::nanoseconds(left.tv_nsec);
+}
+
+bool IsLegalHeader(const std::string& name, std::string_view value) {
+  if (name.starts_with("grpc-") || name == "content-type" || name == "te") return false;
+  const auto slice = [](std::string_view text) {
+    return grpc_slice_from_static_buffer(text.data(), text.size());
+  };
+  if (grpc_header_key_is_legal(slice(name)) == 0) return false;
+  return name.ends_with("-bin") || grpc_header_nonbin_value_is_legal(slice(value)) != 0;
+}
+
+// At most `max_bytes` of the message as gRPC writes it, with three bytes for each that is not
+// plain.
+std::string CutForGrpc(const std::string& message, size_t max_bytes) {
+  size_t cost = 0;
+  for (size_t i = 0; i < message.size(); ++i) {
+    const char c = message[i];
+    cost += c >= 0x20 && c <= 0x7e && c != '%' ? 1 : 3;
+    if (cost > max_bytes) {
+      while (i > 0 && (message[i] & 0xC0) == 0x80) --i;  // not within a character
+      return message.substr(0, i);
+    }
+  }
+  return message;
+}
+
+// The number that Arrow's clients give their status; each of these has the same value in all
+// versions.
+std::string ArrowStatusNumber(const arrow::Status& status) {
+  const auto code =
+      status.code() == arrow::StatusCode::OK ? arrow::StatusCode::UnknownError : status.code();
+  return std::to_string(static_cast<int>(code));
+}
+
+}  // namespace
+
+ServerCall::Opened ServerCall::Open(std::shared_ptr<CallHost> host,
+                                    grpc::GenericCallbackServerContext* context, Method method,
+                                    bool counted) {
+  auto* call = new ServerCall(std::move(host), context, method, counted);
+  return {call, std::shared_ptr<Call>(call, [](ServerCall* c) { c->HandleDropped(); })};
+}
+
+ServerCall::ServerCall(std::shared_ptr<CallHost> host, grpc::GenericCallbackServerContext* context,
+                       Method method, bool counted)
+    : host_(std::move(host)), method_(method), counted_(counted), context_(context) {
+  TakeRequestMetadata();
+  context_->AddInitialMetadata(std::string(kRequestIdHeader), request_id_);
+}
+
+void ServerCall::TakeRequestMetadata() {
+  for (const auto& [name, value] : context_->client_metadata()) {
+    headers_.emplace(std::string(name.data(), name.size()),
+                     std::string(value.data(), value.size()));
+  }
+  peer_ = DecodePercent(context_->peer());
+  deadline_ = ToMonotonic(context_->raw_deadline());
+  const auto asked = FindHeader(kRequestIdHeader);
+  request_id_ = asked && IsRequestId(*asked) ? std::string(*asked) : host_->request_ids.Next();
+}
+
+void ServerCall::AddResponseHeader(std::string_view name, std::string_view value) {
+  std::string lower(name);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  if (lower == kRequestIdHeader || !IsLegalHeader(lower, value)) return;
+  std::lock_guard lock(mutex_);
+  const size_t bytes = lower.size() + value.size() + 32;  // as HTTP/2 counts them
+  if (finished_ || headers_sent_ || response_header_bytes_ + bytes > kMaxResponseHeaderBytes) {
+    return;
+  }
+  response_header_bytes_ += bytes;
+  context_->AddInitialMetadata(lower, std::string(value));
+}
+
+void ServerCall::ReadBytes(BytesCallback done) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!finished_ && !reading_) {
+      reading_ = true;
+      bytes_done_ = std::move(done);
+      StartRead(&read_buffer_);
+      return;
+    }
+  }
+  RunSoon([done = std::move(done)] { done(ReadOutcome::kBroken, {}); });
+}
+
+void ServerCall::ReadData(DataCallback done) {
+  {
+    std::lock_guard lock(mutex_);
+    if (!finished_ && !reading_) {
+      reading_ = true;
+      data_done_ = std::move(done);
+      StartRead(&read_buffer_);
+      return;
+    }
+  }
+  RunSoon([done = std::move(done)] { done(ReadOutcome::kBroken, FlightDataMessage{}); });
+}
+
+void ServerCall::Write(Frame frame, std::function<void(bool)> done) {
+  if (frame.size_bytes() > std::numeric_limits<int32_t>::max()) {
+    FinishOnce(MakeError(ErrorCode::kInternalError,
+                         "A message of 2 GiB or more cannot be sent; ask for smaller batches"));
+  } else {
+    grpc::ByteBuffer buffer = ToByteBuffer(std::move(frame));
+    std::lock_guard lock(mutex_);
+    if (!finished_ && !writing_) {
+      writing_ = true;
+      headers_sent_ = true;
+      write_done_ = std::move(done);
+      write_buffer_.Swap(&buffer);
+      StartWrite(&write_buffer_);
+      return;
+    }
+  }
+  RunSoon([done = std::move(done)] { done(false); });
+}
+
+void ServerCall::SetCancelCallback(std::function<void()> callback) {
+  {
+    std::lock_guard lock(mutex_);
+    // The one that is replaced is destroyed with `callback`, without the lock.
+    if (!cancelled()) {
+      if (!finished_) cancel_callback_.swap(callback);
+      return;
+    }
+  }
+  if (callback) RunSoon(std::move(callback));
+}
+
+void ServerCall::Finish(const arrow::Status& status) { FinishOnce(status); }
+
+void ServerCall::FinishOnce(const arrow::Status& status) {
+  if (status.ok()) {
+    std::function<void()> dropped;
+    std::lock_guard lock(mutex_);
+    if (finished_) return;
+    finished_ = true;
+    dropped.swap(cancel_callback_);
+    Reactor::Finish(grpc::Status::OK);
+    return;
+  }
+  const WireError wire = ToWire(status);
+  grpc::Status grpc_status(static_cast<grpc::StatusCode>(wire.grpc_code),
+                           CutForGrpc(wire.message, kMaxGrpcMessageBytes), wire.extra_info);
+  std::function<void()> dropped;  // is destroyed after the lock is given up
+  std::lock_guard lock(mutex_);
+  if (finished_) return;
+  finished_ = true;
+  dropped.swap(cancel_callback_);
+  // With these two, Arrow's clients show the message as it is and always give out the error JSON;
+  // without, they do so for some of gRPC's codes only.
+  context_->AddTrailingMetadata(kArrowStatusTrailer, ArrowStatusNumber(status));
+  context_->AddTrailingMetadata(kArrowMessageTrailer, wire.message);
+  Reactor::Finish(std::move(grpc_status));
+  if (writing_) CancelIfStalled();
+}
+
+void ServerCall::CancelIfStalled() {
+  refs_.fetch_add(1, std::memory_order_relaxed);
+  stall_alarm_.emplace();
+  stall_alarm_->Set(std::chrono::system_clock::now() + kStalledFinishLimit, [this](bool expired) {
+    {
+      std::lock_guard lock(mutex_);
+      if (expired && context_ != nullptr) context_->TryCancel();
+    }
+    Unref();
+  });
+}
+
+void ServerCall::WriteAndFinish(Frame frame) {
+  if (frame.size_bytes() > std::numeric_limits<int32_t>::max()) {
+    FinishOnce(MakeError(ErrorCode::kInternalError, "An answer of 2 GiB or more cannot be sent"));
+    return;
+  }
+  grpc::ByteBuffer buffer = ToByteBuffer(std::move(frame));
+  {
+    std::function<void()> dropped;
+    std::lock_guard lock(mutex_);
+    if (finished_) return;
+    if (!writing_) {
+      finished_ = true;
+      dropped.swap(cancel_callback_);
+      write_buffer_.Swap(&buffer);
+      StartWriteAndFinish(&write_buffer_, grpc::WriteOptions(), grpc::Status::OK);
+      return;
+    }
+  }
+  FinishOnce(
+      MakeError(ErrorCode::kInternalError, "An answer was sent while another was under way"));
+}
+
+void ServerCall::OnReadDone(bool ok) {
+  BytesCallback bytes_done;
+  DataCallback data_done;
+  grpc::ByteBuffer buffer;
+  ReadOutcome outcome = ReadOutcome::kBroken;
+  {
+    std::lock_guard lock(mutex_);
+    reading_ = false;
+    bytes_done.swap(bytes_done_);
+    data_done.swap(data_done_);
+    buffer.Swap(&read_buffer_);
+    if (!finished_) {
+      // gRPC marks the context before this reaction if the stream broke before its end was seen.
+      if (ok) {
+        outcome = ReadOutcome::kMessage;
+      } else if (!context_->IsCancelled()) {
+        outcome = ReadOutcome::kEnd;
+      }
+    }
+  }
+  if (bytes_done) {
+    std::string bytes;
+    if (outcome == ReadOutcome::kMessage) {
+      auto text = ToString(buffer);
+      if (text.ok()) {
+        bytes = *std::move(text);
+      } else {
+        FinishOnce(text.status());
+        outcome = ReadOutcome::kBroken;
+      }
+    }
+    Run(bytes_done, outcome, std::move(bytes));
+  } else if (data_done) {
+    arrow::Result<FlightDataMessage> message = FlightDataMessage{};
+    if (outcome == ReadOutcome::kMessage) message = ToFlightData(buffer, host_->memory_pool);
+    buffer.Clear();  // gRPC's memory goes before the handler goes on
+    Run(data_done, outcome, std::move(message));
+  }
+}
+
+void ServerCall::OnWriteDone(bool ok) {
+  std::function<void(bool)> done;
+  grpc::ByteBuffer buffer;
+  bool finished = false;
+  {
+    std::lock_guard lock(mutex_);
+    writing_ = false;
+    done.swap(write_done_);
+    // After WriteAndFinish the buffer is that of the last message; no write was under way then.
+    buffer.Swap(&write_buffer_);
+    finished = finished_;
+    if (stall_alarm_) stall_alarm_->Cancel();
+  }
+  buffer.Clear();
+  if (done) Run(done, ok && !finished);
+}
+
+void ServerCall::OnCancel() {
+  std::function<void()> callback;
+  {
+    std::lock_guard lock(mutex_);
+    cancelled_.store(true, std::memory_order_release);
+    callback.swap(cancel_callback_);
+  }
+  if (callback) Run(callback);
+  // Nothing can reach the client any more. Ending the call here lets gRPC be through with it,
+  // however long the handler takes to notice.
+  FinishOnce(MakeError(ErrorCode::kCommandCancelled, "The call was cancelled"));
+}
+
+void ServerCall::OnDone() {
+  {
+    std::lock_guard lock(mutex_);
+    context_ = nullptr;
+    if (stall_alarm_) stall_alarm_->Cancel();
+    write_buffer_.Clear();
+    read_buffer_.Clear();
+  }
+  const std::shared_ptr<CallHost> host = host_;
+  const bool counted = counted_;
+  Unref();
+  if (counted) host->on_done();
+}
+
+void ServerCall::HandleDropped() {
+  bool finished = false;
+  {
+    std::lock_guard lock(mutex_);
+    finished = finished_;
+  }
+  if (!finished) {
+    FinishOnce(
+        MakeError(ErrorCode::kInternalError, "The server gave up the call without an answer"));
+  }
+  Unref();
+}
+
+void ServerCall::Unref() {
+  if (refs_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete this;
+}
+
+template <typename Callback, typename... Args>
+void ServerCall::Run(Callback& callback, Args&&... args) {
+  std::string what;
+  try {
+    callback(std::forward<Args>(args)...);
+    return;
+  } catch (const std::exception& e) {
+    what = e.what();
+  } catch (...) {
+    what = "something that is no std::exception";
+  }
+  if (host_->logger != nullptr) {
+    host_->logger->Error("A callback of a call threw an exception; the call ends",
+                         {{"request_id", request_id_},
+                          {"method", std::string(MethodName(method_))},
+                          {"exception", what}});
+  }
+  FinishOnce(MakeError(ErrorCode::kInternalError,
+                       "The server failed; its log says why under the call's request id"));
+}
+
+}  // namespace longbow::transport

@@ -1,0 +1,126 @@
+/// \file
+/// A `Call` on top of gRPC's callback API: the state machine between the two. Only for the
+/// transport's own sources: pulls in gRPC.
+///
+/// Ownership: two parties hold a call, gRPC until `OnDone`, and the handler through the
+/// `shared_ptr<Call>` that it was given. The object goes when both are through.
+///
+/// Locking: `mutex_` guards the state, and gRPC's operations are started under it, so that none is
+/// started after the call's end; gRPC never runs a reaction within the function that starts an
+/// operation. Callbacks of the handler run without the lock, and never within a function that the
+/// handler calls.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include <arrow/type_fwd.h>
+#include <grpcpp/alarm.h>
+#include <grpcpp/generic/async_generic_service.h>
+
+#include <longbow/log.h>
+
+#include "transport/call.h"
+#include "transport/request_id.h"
+
+namespace longbow::transport {
+
+/// What the calls of a server share; it outlives them.
+struct CallHost {
+  arrow::MemoryPool* memory_pool = nullptr;
+  Logger* logger = nullptr;
+  RequestIdSource request_ids;
+  /// Called at the end of each call that was handed to the handler, as the last thing.
+  std::function<void()> on_done;
+};
+
+class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
+ public:
+  /// A new call, and the handle to it for the handler. gRPC must be given the reactor.
+  struct Opened {
+    grpc::ServerGenericBidiReactor* reactor;
+    std::shared_ptr<Call> handle;
+  };
+  /// `counted`: `on_done` is to be called.
+  static Opened Open(std::shared_ptr<CallHost> host, grpc::GenericCallbackServerContext* context,
+                     Method method, bool counted);
+
+  ServerCall(const ServerCall&) = delete;
+  ServerCall& operator=(const ServerCall&) = delete;
+
+  // CallContext
+  const Headers& headers() const override { return headers_; }
+  const std::string& peer() const override { return peer_; }
+  const std::string& request_id() const override { return request_id_; }
+  std::optional<MonotonicTime> deadline() const override { return deadline_; }
+  bool cancelled() const override { return cancelled_.load(std::memory_order_acquire); }
+  void AddResponseHeader(std::string_view name, std::string_view value) override;
+
+  // Call
+  Method method() const override { return method_; }
+  void ReadBytes(BytesCallback done) override;
+  void ReadData(DataCallback done) override;
+  void Write(Frame frame, std::function<void(bool)> done) override;
+  void SetCancelCallback(std::function<void()> callback) override;
+  void Finish(const arrow::Status& status) override;
+  void WriteAndFinish(Frame frame) override;
+
+  // grpc::ServerBidiReactor
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  using Reactor = grpc::ServerGenericBidiReactor;
+
+  ServerCall(std::shared_ptr<CallHost> host, grpc::GenericCallbackServerContext* context,
+             Method method, bool counted);
+  ~ServerCall() override = default;
+
+  void TakeRequestMetadata();
+  /// Ends the call unless that has happened; see `Finish`.
+  void FinishOnce(const arrow::Status& status);
+  void HandleDropped();
+  /// Cancels the call when what is still to be written does not get through in time. The lock is
+  /// held.
+  void CancelIfStalled();
+  void Unref();
+  /// Runs a callback of the handler, from which no exception may pass.
+  template <typename Callback, typename... Args>
+  void Run(Callback& callback, Args&&... args);
+
+  const std::shared_ptr<CallHost> host_;
+  const Method method_;
+  const bool counted_;
+  Headers headers_;
+  std::string peer_;
+  std::string request_id_;
+  std::optional<MonotonicTime> deadline_;
+  std::atomic<bool> cancelled_{false};
+  std::atomic<int> refs_{2};  // gRPC's and the handle's
+
+  std::mutex mutex_;
+  // All below is guarded by mutex_, except that a buffer is gRPC's while its operation is under
+  // way.
+  grpc::GenericCallbackServerContext* context_;  // null from OnDone on
+  bool reading_ = false;
+  bool writing_ = false;
+  bool headers_sent_ = false;
+  bool finished_ = false;
+  size_t response_header_bytes_ = 0;
+  BytesCallback bytes_done_;  // of the read under way, either this
+  DataCallback data_done_;    // or this
+  std::function<void(bool)> write_done_;
+  std::function<void()> cancel_callback_;
+  grpc::ByteBuffer read_buffer_;
+  grpc::ByteBuffer write_buffer_;
+  std::optional<grpc::Alarm> stall_alarm_;
+};
+
+}  // namespace longbow::transport
