@@ -80,12 +80,16 @@ endif()
 
 find_program(LONGBOW_CCACHE ccache)
 if(LONGBOW_CCACHE)
-  # ccache can cache what uses a precompiled header only with these.
+  # The sloppiness lets it cache what uses a precompiled header; paths relative to the source folder let
+  # clones in different folders share results.
   set(longbow_ccache_launcher
-      "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;${LONGBOW_CCACHE}")
+      "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=pch_defines,time_macros;CCACHE_NOHASHDIR=1"
+      "CCACHE_BASEDIR=${PROJECT_SOURCE_DIR};${LONGBOW_CCACHE}")
   set(CMAKE_CXX_COMPILER_LAUNCHER ${longbow_ccache_launcher})
   set(CMAKE_C_COMPILER_LAUNCHER ${longbow_ccache_launcher})
 endif()
+# No folder of this machine in what is built.
+add_compile_options("-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.")
 option(LONGBOW_PRECOMPILED_HEADERS "Precompile Arrow's, Flight's and gRPC's headers" ON)
 
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
