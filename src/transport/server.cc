@@ -97,7 +97,9 @@ class FlightService final : public grpc::CallbackGenericService {
 };
 
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder* builder) {
-  builder->SetMaxReceiveMessageSize(ToInt(options.max_message_bytes));
+  // The calls themselves look at the size: where gRPC drops a message that is too large and its
+  // client has sent all it has, the read ends just as if that message had never been.
+  builder->SetMaxReceiveMessageSize(-1);
   builder->SetMaxSendMessageSize(-1);
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
   if (options.max_concurrent_streams > 0) {
@@ -144,6 +146,7 @@ class GrpcServer final : public Server {
     host_->memory_pool =
         options.memory_pool == nullptr ? arrow::default_memory_pool() : options.memory_pool;
     host_->logger = logger;
+    host_->max_message_bytes = options.max_message_bytes;
     host_->on_done = [this] { open_calls_.End(); };
   }
   ~GrpcServer() override { Shutdown(std::chrono::milliseconds(0)); }

@@ -32,7 +32,8 @@ struct ServerOptions {
   /// Where to listen: `host:port` (port 0: a free one) and `unix:/path`; at least one.
   std::vector<std::string> addresses;
   std::optional<TlsOptions> tls;
-  /// Largest message taken in; larger ones end their call with RESOURCE_EXHAUSTED.
+  /// Largest message taken in; larger ones end their call with RESOURCE_EXHAUSTED. They are measured
+  /// once they are there (gRPC takes 4 GiB at most): `memory_quota_bytes` is what bounds memory.
   int64_t max_message_bytes = (int64_t{1} << 31) - 1;
   /// What gRPC may hold of unread messages in all; 0: no limit.
   int64_t memory_quota_bytes = 0;

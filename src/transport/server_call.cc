@@ -259,6 +259,20 @@ void ServerCall::WriteAndFinish(Frame frame) {
       MakeError(ErrorCode::kInternalError, "An answer was sent while another was under way"));
 }
 
+bool ServerCall::ConfirmEnd() {
+  if (finished_ || confirming_end_ || context_->IsCancelled()) return false;
+  confirming_end_ = true;
+  read_buffer_.Clear();
+  StartRead(&read_buffer_);
+  return true;
+}
+
+ReadOutcome ServerCall::OutcomeOf(bool ok) const {
+  if (confirming_end_)
+    return ok || context_->IsCancelled() ? ReadOutcome::kBroken : ReadOutcome::kEnd;
+  return ok ? ReadOutcome::kMessage : ReadOutcome::kBroken;
+}
+
 void ServerCall::OnReadDone(bool ok) {
   BytesCallback bytes_done;
   DataCallback data_done;
@@ -266,18 +280,22 @@ void ServerCall::OnReadDone(bool ok) {
   ReadOutcome outcome = ReadOutcome::kBroken;
   {
     std::lock_guard lock(mutex_);
+    if (!ok && ConfirmEnd()) return;
     reading_ = false;
     bytes_done.swap(bytes_done_);
     data_done.swap(data_done_);
     buffer.Swap(&read_buffer_);
-    if (!finished_) {
-      // gRPC marks the context before this reaction if the stream broke before its end was seen.
-      if (ok) {
-        outcome = ReadOutcome::kMessage;
-      } else if (!context_->IsCancelled()) {
-        outcome = ReadOutcome::kEnd;
-      }
-    }
+    if (!finished_) outcome = OutcomeOf(ok);
+    confirming_end_ = false;
+  }
+  if (outcome == ReadOutcome::kMessage &&
+      buffer.Length() > static_cast<uint64_t>(host_->max_message_bytes)) {
+    FinishOnce(MakeError(ErrorCode::kResourceExhausted,
+                         "A message of " + std::to_string(buffer.Length()) +
+                             " bytes is larger than this server takes (" +
+                             std::to_string(host_->max_message_bytes) + "); send smaller batches"));
+    outcome = ReadOutcome::kBroken;
+    buffer.Clear();
   }
   if (bytes_done) {
     std::string bytes;

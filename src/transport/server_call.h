@@ -34,6 +34,7 @@ namespace longbow::transport {
 struct CallHost {
   arrow::MemoryPool* memory_pool = nullptr;
   Logger* logger = nullptr;
+  int64_t max_message_bytes = 0;
   RequestIdSource request_ids;
   /// Called at the end of each call that was handed to the handler, as the last thing.
   std::function<void()> on_done;
@@ -86,6 +87,13 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   void TakeRequestMetadata();
   /// Ends the call unless that has happened; see `Finish`.
   void FinishOnce(const arrow::Status& status);
+  /// gRPC says of a read without a message only that there was none. It marks the context before if
+  /// the stream broke, but not yet if gRPC itself is about to break it (a message could not be
+  /// decompressed): a second read, which queues up behind that, sees the mark. Starts it, once; false
+  /// where it is not needed. The lock is held.
+  bool ConfirmEnd();
+  /// What a read that has ended means. The lock is held.
+  ReadOutcome OutcomeOf(bool ok) const;
   void HandleDropped();
   /// Cancels the call when what is still to be written does not get through in time. The lock is
   /// held.
@@ -113,6 +121,7 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   bool writing_ = false;
   bool headers_sent_ = false;
   bool finished_ = false;
+  bool confirming_end_ = false;
   size_t response_header_bytes_ = 0;
   BytesCallback bytes_done_;  // of the read under way, either this
   DataCallback data_done_;    // or this
