@@ -259,9 +259,11 @@ main() {
   trap 'chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
   install_packages
   find_python
+  install_venv venv 'the tests and the demo' dev
+  # From here on the environment's Python: the system's may have no pip.
+  python=$deps/venv/bin/python
   install_arrow
   install_duckdb
-  install_venv venv 'the tests and the demo' dev
   if wants check; then install_conformance_client; fi
   if wants bench; then install_venv venv-bench 'the benchmarks' bench; fi
   say "done"
