@@ -1,0 +1,74 @@
+/// \file
+/// The node's worker threads: a fixed number, started when there is work for them.
+///
+/// Two queues. Short work (`RunSoon`) goes first and is bounded. Jobs are queued at most once each
+/// by who owns them, so their number is bounded there. All functions are thread-safe.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include <arrow/status.h>
+
+namespace longbow {
+
+class WorkerPool {
+ public:
+  /// Something to run on a worker. Kept alive by the queue until it has run.
+  class Job {
+   public:
+    virtual ~Job() = default;
+    /// Called on a worker, outside all locks of the pool.
+    virtual void RunJob() = 0;
+  };
+
+  /// \param threads how many workers there may be
+  /// \param short_queue_length pieces of short work that may wait while no worker is free
+  WorkerPool(int threads, int short_queue_length);
+  /// As `Shutdown`. Not on a worker.
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  /// Runs `work` before all jobs that wait. Errors: BACKPRESSURE, SHUTTING_DOWN.
+  arrow::Status RunSoon(std::function<void()> work);
+
+  /// Queues `job` behind those that wait, or with `first` before them. False after `Shutdown` has
+  /// begun, and where the machine gives not a single thread.
+  bool Enqueue(std::shared_ptr<Job> job, bool first = false);
+
+  /// Whether something waits for a worker.
+  bool has_waiting() const;
+  /// Workers that run nothing, those not started included.
+  int free_threads() const;
+
+  /// Refuses new work, runs what was accepted, and returns when all workers have ended. Idempotent.
+  /// Not on a worker.
+  void Shutdown();
+
+ private:
+  /// Wakes or starts a worker for what has just been queued. Called with `mutex_` held.
+  bool ProvideWorkerLocked();
+  void RunWorker();
+
+  const size_t max_threads_;
+  const size_t short_queue_length_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable work_there_;
+  std::deque<std::function<void()>> short_work_;
+  std::deque<std::shared_ptr<Job>> jobs_;
+  std::vector<std::thread> threads_;
+  size_t idle_ = 0;     ///< workers that wait for work
+  size_t running_ = 0;  ///< workers that run something
+  bool stopping_ = false;
+
+  std::mutex shutdown_mutex_;  ///< a second `Shutdown` waits for the first
+};
+
+}  // namespace longbow
