@@ -1,0 +1,102 @@
+/// \file
+/// Turns commands into tasks: services found, fields checked, inputs resolved, sinks reused.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include <arrow/result.h>
+#include <arrow/type_fwd.h>
+
+#include "flight/node_context.h"
+#include "payload/command.h"
+#include "peer/inputs.h"
+#include "task/task.h"
+
+namespace longbow::flight {
+
+/// What a command came to.
+struct Execution {
+  /// The task that makes the result; null where the flight was there already.
+  std::shared_ptr<Task> task;
+  /// The flight that was there already (`ifExists: REUSE`, `cache: true`); null where a task runs.
+  std::shared_ptr<const StoredFlight> reused;
+};
+
+/// How to run a command.
+struct RunOptions {
+  /// An input of another task: it may exceed the queue.
+  bool nested = false;
+  /// What `ExecuteRequest::columns` says.
+  std::optional<std::vector<std::string>> columns;
+  /// The input named `input` of an exchange.
+  std::shared_ptr<arrow::RecordBatchReader> exchange;
+};
+
+/// Thread-safe. Nothing blocks but `GetSchema`.
+class CommandRunner {
+ public:
+  explicit CommandRunner(NodeContext* node) : node_(node) {}
+
+  /// Checks the command and everything below it, then starts it, finds its result, or joins the task that
+  /// is making it already.
+  ///
+  /// Who waits for the task calls `Attach`, and `Detach` when it goes away.
+  arrow::Result<Execution> Run(std::shared_ptr<const Command> command, RunOptions options = {});
+
+  /// The service of a command, whose own fields are checked. Errors: UNSUPPORTED_SERVICE, BAD_REQUEST
+  /// (another node), BAD_ARGUMENT naming the field.
+  arrow::Result<std::shared_ptr<Service>> FindChecked(const Command& command) const;
+
+  /// The schema of the command's result; runs the command where its service cannot tell. Blocks.
+  arrow::Result<std::shared_ptr<arrow::Schema>> GetSchema(std::shared_ptr<const Command> command,
+                                                          RunOptions options = {});
+
+  /// One more call waits for the task.
+  void Attach(const std::shared_ptr<Task>& task);
+  /// A call does not wait any more. With `abandon`, the task is cancelled if nobody else waits for it and
+  /// nobody was promised that it goes on.
+  void Detach(const std::shared_ptr<Task>& task, bool abandon);
+  /// Somebody was promised that the task goes on without a call that waits (an answer `POLL`).
+  void Keep(const std::shared_ptr<Task>& task);
+
+ private:
+  struct Interest {
+    int64_t waiting = 0;
+    bool kept = false;
+  };
+
+  /// Changes what is known of who waits for the task.
+  void Note(const std::shared_ptr<Task>& task, const std::function<void(Interest&)>& change);
+  /// Checks the command and everything below it.
+  arrow::Status CheckTree(const Command& command) const;
+  arrow::Result<std::unique_ptr<peer::LocalInputs>> MakeInputs(const Command& command,
+                                                               const RunOptions& options);
+  peer::CommandInput NestedInput(const std::string& name, std::shared_ptr<const Command> command);
+  /// The schema without running the command; null where that cannot be told.
+  arrow::Result<std::shared_ptr<arrow::Schema>> TellSchema(const Command& command,
+                                                           const RunOptions& options);
+  arrow::Result<Execution> Submit(const std::shared_ptr<const Command>& command, RunOptions options,
+                                  std::optional<FlightPath> sink_path);
+  arrow::Result<Execution> RunWithSink(const std::shared_ptr<const Command>& command,
+                                       RunOptions options, const FlightPath& path);
+
+  NodeContext* node_;
+  std::mutex mutex_;
+  /// Tasks that are making a stored flight, by path and canonical command.
+  std::unordered_map<std::string, std::weak_ptr<Task>> making_;
+  std::unordered_map<std::string, Interest> interest_;
+};
+
+/// The path at which the command's result is stored, if it is.
+std::optional<FlightPath> SinkPath(const Command& command);
+/// What is to happen when it is taken: a cache reuses unless told otherwise.
+IfExists SinkIfExists(const Command& command);
+
+}  // namespace longbow::flight

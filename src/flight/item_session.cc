@@ -1,0 +1,154 @@
+#include "flight/item_session.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <arrow/buffer.h>
+#include <arrow/record_batch.h>
+
+#include <longbow/error.h>
+
+#include "flight/item_encoder.h"
+#include "flight/raw_calls.h"
+
+namespace longbow::flight {
+namespace {
+
+using transport::Frame;
+
+arrow::Status ClientGone() {
+  return MakeError(ErrorCode::kCommandCancelled, "the client is gone");
+}
+
+/// Writes while the caller waits. A write that is under way ends when the call does.
+class CallItemWriter : public ItemWriter {
+ public:
+  explicit CallItemWriter(std::shared_ptr<transport::Call> call)
+      : call_(std::move(call)), is_put_(call_->method() == transport::Method::kDoPut) {}
+
+  arrow::Status Begin(const std::shared_ptr<arrow::Schema>& schema) override {
+    std::lock_guard order(order_);
+    if (is_put_) return arrow::Status::OK();
+    ARROW_ASSIGN_OR_RAISE(encoder_, ItemEncoder::Make(schema));
+    ARROW_ASSIGN_OR_RAISE(auto frames, encoder_->Start());
+    return WriteAll(std::move(frames));
+  }
+
+  arrow::Status Write(StreamItem item) override {
+    std::lock_guard order(order_);
+    std::vector<Frame> frames;
+    if (is_put_) {
+      if (!item.app_metadata) return arrow::Status::OK();
+      frames.push_back(PutResult(*item.app_metadata));
+    } else {
+      if (!encoder_) {
+        ARROW_ASSIGN_OR_RAISE(encoder_, ItemEncoder::Make(nullptr));
+      }
+      ARROW_ASSIGN_OR_RAISE(frames, encoder_->Encode(item));
+    }
+    return WriteAll(std::move(frames));
+  }
+
+ private:
+  /// How a write came out; shared, since its end may come after the writer's.
+  struct Pending {
+    std::mutex mutex;
+    std::condition_variable done;
+    int result = -1;
+  };
+
+  arrow::Status WriteAll(std::vector<Frame> frames) {
+    for (auto& frame : frames) {
+      auto pending = std::make_shared<Pending>();
+      call_->Write(std::move(frame), [pending](bool ok) {
+        std::lock_guard lock(pending->mutex);
+        pending->result = ok ? 1 : 0;
+        pending->done.notify_all();
+      });
+      std::unique_lock lock(pending->mutex);
+      pending->done.wait(lock, [&] { return pending->result >= 0; });
+      if (pending->result == 0) return ClientGone();
+    }
+    return arrow::Status::OK();
+  }
+
+  std::shared_ptr<transport::Call> call_;
+  bool is_put_;
+  std::mutex order_;
+  std::unique_ptr<ItemEncoder> encoder_;
+};
+
+/// Items in, one after the other.
+class ItemSession : public std::enable_shared_from_this<ItemSession> {
+ public:
+  ItemSession(OpenCallPtr open, std::shared_ptr<DataReceiver> receiver,
+              std::unique_ptr<ItemHandler> handler)
+      : open_(std::move(open)),
+        receiver_(std::move(receiver)),
+        writer_(open_->call),
+        handler_(std::move(handler)) {}
+
+  /// Metadata that came with the schema is an item of its own.
+  void Start(std::shared_ptr<arrow::Buffer> first_metadata) {
+    std::weak_ptr<ItemSession> weak = weak_from_this();
+    open_->call->SetCancelCallback([weak] {
+      if (auto self = weak.lock()) self->open_->Finish(ClientGone());
+    });
+    if (first_metadata) return OnItem(StreamItem{nullptr, std::move(first_metadata)});
+    Next();
+  }
+
+ private:
+  void Next() {
+    receiver_->ReadItem([self = shared_from_this()](auto item) {
+      if (!item.ok()) return self->open_->Finish(item.status());
+      self->OnItem(std::move(*item));
+    });
+  }
+
+  void OnItem(std::optional<StreamItem> item) {
+    RunOnPool(open_, [self = shared_from_this(), item = std::move(item)]() -> arrow::Status {
+      if (item) {
+        ARROW_RETURN_NOT_OK(self->handler_->OnItem(*item, self->writer_));
+        self->Next();
+        return arrow::Status::OK();
+      }
+      ARROW_RETURN_NOT_OK(self->handler_->OnEnd(self->writer_));
+      self->open_->Finish(arrow::Status::OK());
+      return arrow::Status::OK();
+    });
+  }
+
+  OpenCallPtr open_;
+  std::shared_ptr<DataReceiver> receiver_;
+  CallItemWriter writer_;
+  std::unique_ptr<ItemHandler> handler_;
+};
+
+}  // namespace
+
+Frame PutResult(const arrow::Buffer& app_metadata) {
+  // Protobuf by hand: field 1, bytes.
+  std::string bytes(1, '\x0a');
+  auto length = static_cast<uint64_t>(app_metadata.size());
+  for (; length >= 0x80; length >>= 7) bytes.push_back(static_cast<char>(length | 0x80));
+  bytes.push_back(static_cast<char>(length));
+  bytes.append(std::string_view(app_metadata));
+  return Frame::FromString(std::move(bytes));
+}
+
+void TakeItems(const OpenCallPtr& open, std::shared_ptr<DataReceiver> receiver,
+               ReceivedStart start, ItemMethod method) {
+  OfferRaw(open, [open, receiver = std::move(receiver), start = std::move(start),
+                  method](FlightMethods& methods) -> arrow::Status {
+    StreamStart begin{start.descriptor, start.schema};
+    ARROW_ASSIGN_OR_RAISE(auto handler, (methods.*method)(*open->call, begin));
+    std::make_shared<ItemSession>(open, receiver, std::move(handler))->Start(start.app_metadata);
+    return arrow::Status::OK();
+  });
+}
+
+}  // namespace longbow::flight

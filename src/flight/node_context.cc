@@ -1,0 +1,45 @@
+#include "flight/node_context.h"
+
+#include <exception>
+
+#include <longbow/error.h>
+
+#include "flight/command_runner.h"
+
+namespace longbow::flight {
+
+void OpenCall::Finish(const arrow::Status& status) const {
+  if (!status.ok() && node->stopping.load() &&
+      ErrorCodeOf(status) == ErrorCode::kCommandCancelled) {
+    call->Finish(MakeError(ErrorCode::kShuttingDown, "this node is stopping; ask another one"));
+    return;
+  }
+  call->Finish(status);
+}
+
+arrow::Status Guard(Logger& logger, std::string_view what,
+                    const std::function<arrow::Status()>& work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    logger.Error("an exception was thrown where a status was due",
+                 {{"where", std::string(what)}, {"what", error.what()}});
+  } catch (...) {
+    logger.Error("an unknown exception was thrown where a status was due",
+                 {{"where", std::string(what)}});
+  }
+  return MakeError(ErrorCode::kInternalError,
+                   "the node failed while it worked on this call; its log says more");
+}
+
+void RunOnPool(const OpenCallPtr& open, std::function<arrow::Status()> work) {
+  auto queued = open->node->parts.tasks->RunSoon([open, work = std::move(work)] {
+    arrow::Status status =
+        Guard(*open->node->parts.logger, transport::MethodName(open->call->method()), work);
+    // Work that succeeds ends its call itself.
+    if (!status.ok()) open->Finish(status);
+  });
+  if (!queued.ok()) open->Finish(queued);
+}
+
+}  // namespace longbow::flight

@@ -1,0 +1,69 @@
+/// \file
+/// What the parts of the RPC surface share.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "flight/dispatcher.h"
+#include "flight/revision_gate.h"
+
+namespace longbow::flight {
+
+class CommandRunner;
+
+/// Lives as long as the dispatcher; thread-safe.
+struct NodeContext {
+  DispatcherOptions options;
+  DispatcherParts parts;
+  std::string location;  ///< set before the first call
+  WallTime started;     ///< for ListNodes
+  std::unique_ptr<CommandRunner> runner;
+  RevisionGate revisions;
+  std::atomic<bool> stopping{false};
+  std::atomic<int64_t> open_calls{0};
+  std::atomic<int64_t> open_exchanges{0};
+};
+
+/// Counts something open for as long as it lives.
+class OpenCount {
+ public:
+  explicit OpenCount(std::atomic<int64_t>* counter) : counter_(counter) { counter_->fetch_add(1); }
+  OpenCount(OpenCount&& other) noexcept : counter_(std::exchange(other.counter_, nullptr)) {}
+  OpenCount& operator=(OpenCount&&) = delete;
+  ~OpenCount() {
+    if (counter_ != nullptr) counter_->fetch_sub(1);
+  }
+
+ private:
+  std::atomic<int64_t>* counter_;
+};
+
+/// A call that is being answered, and its place in the node's count.
+struct OpenCall {
+  OpenCall(std::shared_ptr<transport::Call> open, NodeContext* node_context)
+      : call(std::move(open)), node(node_context), count(&node_context->open_calls) {}
+
+  std::shared_ptr<transport::Call> call;
+  NodeContext* node;
+  OpenCount count;
+
+  /// Ends the call; an error of a node that is stopping becomes SHUTTING_DOWN where it is only the
+  /// echo of that.
+  void Finish(const arrow::Status& status) const;
+};
+
+using OpenCallPtr = std::shared_ptr<OpenCall>;
+
+/// Runs what may throw, as modules' code may: an exception becomes INTERNAL_ERROR, and its text goes to
+/// the log alone.
+arrow::Status Guard(Logger& logger, std::string_view what,
+                    const std::function<arrow::Status()>& work);
+
+/// Runs `work` on the node's pool, and ends the call if there is no room for it.
+void RunOnPool(const OpenCallPtr& open, std::function<arrow::Status()> work);
+
+}  // namespace longbow::flight

@@ -1,0 +1,92 @@
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+
+#include "flight/timer.h"
+
+namespace longbow::flight {
+namespace {
+
+class ThreadTimer : public Timer {
+ public:
+  explicit ThreadTimer(const Clock* clock) : clock_(clock), thread_([this] { Run(); }) {}
+
+  ~ThreadTimer() override {
+    {
+      std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+  }
+
+  int64_t Schedule(MonotonicTime when, std::function<void()> callback) override {
+    std::lock_guard lock(mutex_);
+    const int64_t id = next_id_++;
+    auto it = queue_.emplace(when, Entry{id, std::move(callback)});
+    by_id_.emplace(id, it);
+    if (it == queue_.begin()) changed_.notify_all();
+    return id;
+  }
+
+  bool Cancel(int64_t id) override {
+    std::function<void()> dropped;  // destroyed outside the lock: it may hold the last reference
+    std::lock_guard lock(mutex_);
+    auto found = by_id_.find(id);
+    if (found == by_id_.end()) return false;
+    dropped = std::move(found->second->second.callback);
+    queue_.erase(found->second);
+    by_id_.erase(found);
+    return true;
+  }
+
+ private:
+  struct Entry {
+    int64_t id;
+    std::function<void()> callback;
+  };
+  using Queue = std::multimap<MonotonicTime, Entry>;
+
+  void Run() {
+    std::unique_lock lock(mutex_);
+    while (!stopping_) {
+      if (queue_.empty()) {
+        changed_.wait(lock);
+        continue;
+      }
+      auto first = queue_.begin();
+      if (first->first > clock_->Now()) {
+        changed_.wait_until(lock, first->first);
+        continue;
+      }
+      std::function<void()> callback = std::move(first->second.callback);
+      by_id_.erase(first->second.id);
+      queue_.erase(first);
+      lock.unlock();
+      callback();
+      callback = nullptr;
+      lock.lock();
+    }
+  }
+
+  const Clock* clock_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Queue queue_;
+  std::unordered_map<int64_t, Queue::iterator> by_id_;
+  int64_t next_id_ = 1;
+  bool stopping_ = false;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace
+
+std::unique_ptr<Timer> Timer::Make(const Clock* clock) {
+  return std::make_unique<ThreadTimer>(clock);
+}
+
+}  // namespace longbow::flight

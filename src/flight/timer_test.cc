@@ -1,0 +1,52 @@
+#include "flight/timer.h"
+
+#include <atomic>
+#include <future>
+#include <memory>
+
+#include <gtest/gtest.h>
+
+namespace longbow::flight {
+namespace {
+
+using std::chrono::hours;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST(Timer, RunsWhatIsDueInOrder) {
+  SystemClock clock;
+  auto timer = Timer::Make(&clock);
+  std::promise<int> first;
+  std::promise<int> second;
+  std::atomic<int> order{0};
+  const auto now = clock.Now();
+  timer->Schedule(now + milliseconds(2), [&] { second.set_value(order++); });
+  timer->Schedule(now + milliseconds(1), [&] { first.set_value(order++); });
+  auto first_order = first.get_future();
+  auto second_order = second.get_future();
+  ASSERT_EQ(first_order.wait_for(seconds(30)), std::future_status::ready);
+  ASSERT_EQ(second_order.wait_for(seconds(30)), std::future_status::ready);
+  EXPECT_LT(first_order.get(), second_order.get());
+}
+
+TEST(Timer, CancelsOnce) {
+  SystemClock clock;
+  auto timer = Timer::Make(&clock);
+  const int64_t id = timer->Schedule(clock.Now() + hours(1), [] { FAIL(); });
+  EXPECT_TRUE(timer->Cancel(id));
+  EXPECT_FALSE(timer->Cancel(id));
+}
+
+TEST(Timer, DropsWhatIsLeftAtItsEnd) {
+  SystemClock clock;
+  auto held = std::make_shared<int>(1);
+  std::weak_ptr<int> watched = held;
+  {
+    auto timer = Timer::Make(&clock);
+    timer->Schedule(clock.Now() + hours(1), [held = std::move(held)] { FAIL() << *held; });
+  }
+  EXPECT_TRUE(watched.expired());
+}
+
+}  // namespace
+}  // namespace longbow::flight
