@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <arrow/memory_pool.h>
+#include <grpc/grpc.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/health_check_service_interface.h>
@@ -158,6 +159,9 @@ class GrpcServer final : public Server {
     for (const std::string& address : options.addresses) {
       ARROW_RETURN_NOT_OK(CheckListenAddress(address));
     }
+    // Never undone: when nobody uses gRPC any more, it waits up to 10 s for a thread of its own that
+    // still polls a closed connection.
+    grpc_init();
     // A setting of the whole process in gRPC; only this class makes servers.
     grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
