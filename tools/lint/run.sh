@@ -3,7 +3,7 @@
 #
 #   run.sh [--tidy] [format|tree|headers|python|tidy]
 set -uo pipefail
-cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+cd "$(dirname "${BASH_SOURCE[0]}")/../.." || exit
 python=.deps/venv/bin/python
 build=build/release
 
