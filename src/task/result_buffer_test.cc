@@ -1,5 +1,7 @@
 #include "task/result_buffer.h"
 
+#include <arrow/json/from_string.h>
+
 #include "task/task_fakes.h"
 
 namespace longbow {
@@ -61,6 +63,23 @@ TEST(ResultBuffer, ASliceCountsAsItself) {
   auto large = Batch(1, 1000);
   EXPECT_EQ(BatchBytes(*large), 8000);
   EXPECT_EQ(BatchBytes(*large->Slice(10, 5)), 40);
+}
+
+TEST(ResultBuffer, CountsTheBytesOfEachType) {
+  auto bytes = [](const std::shared_ptr<arrow::DataType>& type, const std::string& json) {
+    auto column = *arrow::json::ArrayFromJSONString(type, json);
+    auto schema = arrow::schema({arrow::field("x", type)});
+    return BatchBytes(*arrow::RecordBatch::Make(schema, column->length(), {column}));
+  };
+  EXPECT_EQ(bytes(arrow::boolean(), "[true, false, true]"), 1);
+  EXPECT_EQ(bytes(arrow::int32(), "[1, 2, null]"), 1 + 12);
+  EXPECT_EQ(bytes(arrow::decimal128(10, 2), R"(["1.00"])"), 16);
+  EXPECT_EQ(bytes(arrow::utf8(), R"(["abc", "d"])"), 12 + 4);
+  EXPECT_EQ(bytes(arrow::large_binary(), R"(["abc", "d"])"), 24 + 4);
+  EXPECT_EQ(bytes(arrow::utf8(), "[]"), 0);
+  EXPECT_EQ(bytes(arrow::null(), "[null, null]"), 0);
+  EXPECT_GE(bytes(arrow::list(arrow::int64()), "[[1, 2, 3], [4]]"), 32);
+  EXPECT_GE(bytes(arrow::dictionary(arrow::int32(), arrow::utf8()), R"(["abc", "abc"])"), 8 + 3);
 }
 
 }  // namespace
