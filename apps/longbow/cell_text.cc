@@ -232,7 +232,6 @@ class CellVisitor {
     if constexpr (std::is_same_v<Type, arrow::TimestampType>) {
       const size_t space = out_->find(' ', start);
       if (json_ && space != std::string::npos && (*out_)[start] != '<') (*out_)[space] = 'T';
-      if (!checked_cast<const arrow::TimestampType&>(type).timezone().empty()) *out_ += "Z";
     }
     if (json_) out_->push_back('"');
   }

@@ -60,7 +60,7 @@ std::string RetryHint(ErrorCode code, const std::string& server) {
 }
 
 Failure Unreachable(const std::string& message, const std::string& server) {
-  return {kExitUnreachable, "error: no server answers at " + SafeForTerminal(server) + "\n  " +
+  return {app::kExitUnreachable, "error: no server answers at " + SafeForTerminal(server) + "\n  " +
                                 SafeForTerminal(message, 512) +
                                 "\nhint: start one with `longbow start`, or name another one with "
                                 "--server or LONGBOW_SERVER\n"};
@@ -91,7 +91,7 @@ Failure FromServer(const arrow::Status& status, const ErrorDetail& error,
   }
   text += Indented(error.detail());
   text += RetryHint(error.code(), server);
-  return {kExitFailed, std::move(text)};
+  return {app::kExitFailure, std::move(text)};
 }
 
 }  // namespace
@@ -107,8 +107,8 @@ arrow::Status FromFlightClient(const arrow::Status& status) {
 }
 
 Failure DescribeFailure(const arrow::Status& original, const std::string& server) {
-  if (IsUsage(original)) return {kExitUsage, "error: " + SafeForTerminal(original.message()) + "\n"};
-  if (arrow::internal::ErrnoFromStatus(original) == EPIPE) return {kExitOk, ""};
+  if (IsUsage(original)) return {app::kExitUsage, "error: " + SafeForTerminal(original.message()) + "\n"};
+  if (arrow::internal::ErrnoFromStatus(original) == EPIPE) return {app::kExitOk, ""};
   const arrow::Status status = FromFlightClient(original);
   if (const ErrorDetail* error = ErrorDetailOf(status)) return FromServer(status, *error, server);
   if (auto flight = arrow::flight::FlightStatusDetail::UnwrapStatus(status)) {
@@ -117,11 +117,11 @@ Failure DescribeFailure(const arrow::Status& original, const std::string& server
       return Unreachable(message, server);
     }
     if (flight->code() == arrow::flight::FlightStatusCode::TimedOut) {
-      return {kExitFailed, "error TIMEOUT: no answer within --timeout\n"};
+      return {app::kExitFailure, "error TIMEOUT: no answer within --timeout\n"};
     }
-    return {kExitFailed, "error " + flight->CodeAsString() + ": " + SafeForTerminal(message) + "\n"};
+    return {app::kExitFailure, "error " + flight->CodeAsString() + ": " + SafeForTerminal(message) + "\n"};
   }
-  return {kExitFailed, "error: " + SafeForTerminal(Unwrapped(status.message())) + "\n"};
+  return {app::kExitFailure, "error: " + SafeForTerminal(Unwrapped(status.message())) + "\n"};
 }
 
 }  // namespace longbow::client

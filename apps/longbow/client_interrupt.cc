@@ -49,7 +49,7 @@ struct InterruptGuard::State {
     std::lock_guard lock(mutex);
     for (auto it = cleanups.rbegin(); it != cleanups.rend(); ++it) it->second();
     // Not exit(): the other threads are in the middle of something.
-    _exit(kExitInterrupted);
+    _exit(app::kExitInterrupted);
   }
 };
 

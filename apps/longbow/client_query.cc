@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <arrow/flight/client.h>
+#include <arrow/table.h>
 
 #include "client_failure.h"
 

@@ -1,31 +1,36 @@
 /// \file
 /// What `longbow` can do, as sub-commands of one command line. `main` makes the `CLI::App`, adds both
-/// groups, parses, and returns `*exit_code`; a parse error that is not a request for help is exit
-/// code 2.
+/// groups, parses, and runs what was chosen; a parse error that is not a request for help is
+/// `kExitUsage`.
 #pragma once
+
+#include <functional>
 
 namespace CLI {
 class App;
 }
 
-namespace longbow {
+namespace longbow::app {
 
 /// Exit codes of the program, for scripts.
 enum ExitCode : int {
   kExitOk = 0,
-  kExitFailed = 1,        ///< The server (or the data) said no.
-  kExitUsage = 2,         ///< The command line or the settings are wrong.
-  kExitUnreachable = 3,   ///< No server answers.
-  kExitInterrupted = 130  ///< Ctrl-C.
+  kExitFailure = 1,       ///< It did not work; of a client: the server, or the data, said no.
+  kExitUsage = 2,         ///< The command line, the settings or a module are wrong.
+  kExitUnreachable = 3,   ///< A client finds no server.
+  kExitInterrupted = 130  ///< Ctrl-C in a client.
 };
 
-/// Adds `sql`, `get`, `put`, `ls`, `info`, `rm` and `actions`: clients of a running node. Each runs
-/// inside the parse (as its callback), blocks until done, writes to the standard streams, and sets
-/// `*exit_code`. `app` and `exit_code` outlive the parse. A client command that gets SIGINT or
-/// SIGTERM cancels what it runs on the server and ends the process with 130.
-void AddClientCommands(CLI::App& app, int* exit_code);
+/// What the command line asked for. Blocks until it is done, writes to the standard streams, and
+/// returns an exit code.
+using ChosenCommand = std::function<int()>;
 
-/// Adds `start`, `check-config` and `version`, in the same way.
-void AddServerCommands(CLI::App& app, int* exit_code);
+/// Adds `start`, `check-config` and `version`. Parsing sets `*chosen`. Both outlive the parse.
+void AddServerCommands(CLI::App& app, ChosenCommand& chosen);
 
-}  // namespace longbow
+/// Adds `sql`, `get`, `put`, `ls`, `info`, `rm` and `actions`, clients of a running node, in the same
+/// way. Such a command that gets SIGINT or SIGTERM cancels what it runs on the server and ends the
+/// process with `kExitInterrupted`.
+void AddClientCommands(CLI::App& app, ChosenCommand& chosen);
+
+}  // namespace longbow::app

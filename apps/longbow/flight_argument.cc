@@ -1,10 +1,9 @@
 #include "flight_argument.h"
 
-#include <algorithm>
-#include <cctype>
 #include <sys/stat.h>
 #include <utility>
 
+#include "client_actions.h"
 #include "client_failure.h"
 #include "data_file.h"
 
@@ -103,10 +102,7 @@ Value MakeSqlCommand(const SqlRequest& request) {
   if (request.sink) sink["path"] = PathValue(*request.sink);
   if (request.cache) sink["cache"] = true;
   if (!request.if_exists.empty()) {
-    std::string upper = request.if_exists;
-    std::transform(upper.begin(), upper.end(), upper.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    sink["ifExists"] = std::move(upper);
+    sink["ifExists"] = UpperCase(request.if_exists);
   }
   if (request.ttl_sec) sink["ttlSec"] = *request.ttl_sec;
   Value::Object payload{{"query", request.query}};

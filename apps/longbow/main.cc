@@ -1,0 +1,55 @@
+// The program `longbow`: parses the command line, and runs what it chose.
+
+#include <cstdio>
+#include <exception>
+
+#include <CLI/CLI.hpp>
+
+#include "commands.h"
+
+namespace {
+
+constexpr char kFooter[] = R"(
+Exit codes: 0 success, 1 failure, 2 a wrong command line, wrong settings or a wrong module.
+
+Examples:
+  longbow start
+  longbow start --config longbow.toml --dev-log
+  longbow check-config --config longbow.toml
+  longbow sql 'SELECT 42 AS answer'
+
+`longbow COMMAND --help` tells more about a command.)";
+
+int Run(int argc, char** argv) {
+  CLI::App app("Longbow: data services over Arrow Flight. A server, and a client of any node.",
+               "longbow");
+  app.footer(kFooter);
+  app.require_subcommand(1);
+  longbow::app::ChosenCommand chosen;
+  longbow::app::AddServerCommands(app, chosen);
+  longbow::app::AddClientCommands(app, chosen);
+  if (argc < 2) {
+    std::fputs(app.help().c_str(), stderr);
+    return longbow::app::kExitUsage;
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Asking for help is no error; everything else is the one code for wrong usage.
+    return app.exit(error) == 0 ? longbow::app::kExitOk : longbow::app::kExitUsage;
+  }
+  return chosen ? chosen() : longbow::app::kExitUsage;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "longbow: %s\n", error.what());
+  } catch (...) {
+    std::fputs("longbow: an unknown exception\n", stderr);
+  }
+  return longbow::app::kExitFailure;
+}
