@@ -83,6 +83,7 @@ TEST(Messages, OfPutsRoundTrip) {
   PutReceipt receipt;
   receipt.path = Path("a");
   receipt.rows = int64_t{1} << 60;
+  receipt.state = "STORED";
   ExpectRoundTrips(receipt);
   EXPECT_EQ(SerializeMessage(receipt, Encoding::kJson),
             R"({"bytes":0,"path":["a"],"reused":false,"revision":0,"rows":1152921504606846976,)"

@@ -10,6 +10,7 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <google/protobuf/message.h>
 #include <google/protobuf/struct.pb.h>
+#include <google/protobuf/stubs/common.h>
 #include <google/protobuf/timestamp.pb.h>
 #include <google/protobuf/unknown_field_set.h>
 #include <google/protobuf/util/time_util.h>
@@ -330,6 +331,10 @@ bool FillMessage(const Value& value, pb::Message* message) {
 }  // namespace
 
 bool ParseProto(std::string_view bytes, pb::Message* message) {
+#if GOOGLE_PROTOBUF_VERSION < 4022000
+  // Else everybody who sends ill-formed texts writes to our standard error.
+  pb::LogSilencer silencer;
+#endif
   pb::io::ArrayInputStream array(bytes.data(), static_cast<int>(bytes.size()));
   pb::io::CodedInputStream stream(&array);
   stream.SetRecursionLimit(kMaxProtoDepth);
