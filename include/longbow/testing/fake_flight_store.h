@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include <arrow/buffer.h>
 #include <arrow/record_batch.h>
 #include <arrow/result.h>
 #include <arrow/type.h>

@@ -8,6 +8,7 @@
 ///         }));
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -112,6 +113,13 @@ class FlightStoreContract : public ::testing::TestWithParam<FlightStoreFactory> 
     IfExists if_exists = IfExists::kError;
     std::optional<int64_t> ttl_sec = std::nullopt;
   };
+  arrow::Result<std::unique_ptr<FlightPut>> Begin(const FlightPath& path, How how) {
+    return store_->BeginPut({path, NumberSchema(), how.if_exists, how.ttl_sec});
+  }
+  /// Begins a put of numbers; it must not fail.
+  std::unique_ptr<FlightPut> Begin(std::string_view path) {
+    return Begin(Path(path), How()).ValueOrDie();
+  }
   arrow::Result<StoredFlightInfo> Put(const FlightPath& path,
                                       const arrow::RecordBatchVector& batches, How how) {
     ARROW_ASSIGN_OR_RAISE(
@@ -136,8 +144,9 @@ class FlightStoreContract : public ::testing::TestWithParam<FlightStoreFactory> 
   /// The same through the messages.
   static std::shared_ptr<arrow::Table> DecodeAll(
       const std::shared_ptr<const StoredFlight>& flight) {
-    auto messages = std::make_shared<StoredMessageReader>(flight);
-    auto reader = arrow::ipc::RecordBatchStreamReader::Open(messages);
+    auto owned = std::make_unique<StoredMessageReader>(flight);
+    StoredMessageReader* messages = owned.get();  // lives as long as `reader`
+    auto reader = arrow::ipc::RecordBatchStreamReader::Open(std::move(owned));
     EXPECT_TRUE(reader.ok()) << reader.status().ToString();
     auto batches = (*reader)->ToRecordBatches();
     EXPECT_TRUE(batches.ok()) << batches.status().ToString();

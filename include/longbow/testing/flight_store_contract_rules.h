@@ -14,7 +14,7 @@ TEST_P(FlightStoreContract, BeginsEmpty) {
 }
 
 TEST_P(FlightStoreContract, APutIsVisibleAllAtOnceWhenItIsCommitted) {
-  auto put = store_->BeginPut({Path("a/b"), NumberSchema()}).ValueOrDie();
+  auto put = Begin("a/b");
   ASSERT_TRUE(put->Append(Numbers(0, 100)).ok());
   ASSERT_TRUE(put->Append(Numbers(100, 100)).ok());
   EXPECT_EQ(store_->Find(Path("a/b")), nullptr);
@@ -40,7 +40,7 @@ TEST_P(FlightStoreContract, AnAbortedPutLeavesNoTrace) {
   ASSERT_TRUE(Put(Path("kept"), {Numbers(0, 1)}).ok());
   int64_t revision = store_->revision();
   for (const char* path : {"a", "kept"}) {
-    auto put = store_->BeginPut({Path(path), NumberSchema(), IfExists::kReplace}).ValueOrDie();
+    auto put = Begin(Path(path), {IfExists::kReplace}).ValueOrDie();
     ASSERT_TRUE(put->Append(Numbers(5, 100)).ok());
   }
   EXPECT_EQ(store_->Find(Path("a")), nullptr);
@@ -49,7 +49,7 @@ TEST_P(FlightStoreContract, AnAbortedPutLeavesNoTrace) {
 }
 
 TEST_P(FlightStoreContract, RefusesABatchOfAnotherSchema) {
-  auto put = store_->BeginPut({Path("a"), NumberSchema()}).ValueOrDie();
+  auto put = Begin("a");
   ASSERT_TRUE(put->Append(Numbers(0, 1)).ok());
   ExpectCode(put->Append(OneOf(arrow::utf8(), "[\"x\"]").at(0)), ErrorCode::kBadArgument);
   put.reset();
@@ -59,8 +59,7 @@ TEST_P(FlightStoreContract, RefusesABatchOfAnotherSchema) {
 TEST_P(FlightStoreContract, DoesWhatIsAskedWhenThePathIsTaken) {
   StoredFlightInfo first = Put(Path("a"), {Numbers(0, 1)}).ValueOrDie();
   for (IfExists refuse : {IfExists::kError, IfExists::kReuse}) {
-    ExpectCode(store_->BeginPut({Path("a"), NumberSchema(), refuse}).status(),
-               ErrorCode::kAlreadyExists);
+    ExpectCode(Begin(Path("a"), {refuse}).status(), ErrorCode::kAlreadyExists);
   }
   ExpectHolds(Path("a"), {Numbers(0, 1)});
   // Below and above a taken path is room.
@@ -143,7 +142,7 @@ TEST_P(FlightStoreContract, FlightsLiveForTheirTime) {
 }
 
 TEST_P(FlightStoreContract, LifeBeginsWithTheCommit) {
-  auto put = store_->BeginPut({Path("a"), NumberSchema(), IfExists::kError, 10}).ValueOrDie();
+  auto put = Begin(Path("a"), {IfExists::kError, 10}).ValueOrDie();
   clock_.Advance(std::chrono::seconds(60));
   StoredFlightInfo info = put->Commit().ValueOrDie();
   EXPECT_EQ(info.created, clock_.WallNow());
@@ -191,7 +190,7 @@ TEST_P(FlightStoreContract, ListsInOrderBelowAPrefixUpToALimit) {
 
 TEST_P(FlightStoreContract, WhatDoesNotFitGetsBackpressureAndLeavesNothing) {
   MakeStore(8 * kMiB);
-  auto put = store_->BeginPut({Path("big"), NumberSchema()}).ValueOrDie();
+  auto put = Begin("big");
   arrow::Status status;
   for (int i = 0; i < 16 && status.ok(); ++i) status = put->Append(Noise(kMiB));
   if (status.ok()) status = put->Commit().status();
@@ -205,7 +204,7 @@ TEST_P(FlightStoreContract, WhatDoesNotFitGetsBackpressureAndLeavesNothing) {
 TEST_P(FlightStoreContract, MemoryOfAbortedReplacedDeletedAndExpiredFlightsIsFree) {
   MakeStore(8 * kMiB);
   for (int i = 0; i < 8; ++i) {
-    auto put = store_->BeginPut({Path("a"), NumberSchema()}).ValueOrDie();
+    auto put = Begin("a");
     ASSERT_TRUE(put->Append(Noise(5 * kMiB)).ok()) << "aborted, round " << i;
   }
   for (int i = 0; i < 8; ++i) {
@@ -250,7 +249,7 @@ TEST_P(FlightStoreContract, OfManyPutsToOnePathOneWins) {
   constexpr int kThreads = 8;
   std::vector<std::unique_ptr<FlightPut>> puts;
   for (int i = 0; i < kThreads; ++i) {
-    puts.push_back(store_->BeginPut({Path("a"), NumberSchema()}).ValueOrDie());
+    puts.push_back(Begin("a"));
     ASSERT_TRUE(puts.back()->Append(Numbers(i, 1000)).ok());
   }
   std::atomic<int> winner{-1};
