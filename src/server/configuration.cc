@@ -1,0 +1,90 @@
+#include "server/configuration.h"
+
+#include <utility>
+
+#include <longbow/error.h>
+
+#include "config/core_sections.h"
+#include "config/declarations.h"
+#include "config/document.h"
+#include "config/environment.h"
+
+namespace longbow::server {
+namespace {
+
+using config::Node;
+using config::Problem;
+
+std::vector<std::string> ToStrings(const Value& list) {
+  std::vector<std::string> strings;
+  for (const Value& item : list.as_list()) strings.push_back(item.as_string());
+  return strings;
+}
+
+// Reads `[server]` alone, for the modules to load. Problems of other sections mean nothing yet.
+config::CheckedSettings CheckServerSection(const ConfigurationRequest& request, Node document) {
+  const auto sections = config::CoreSections();
+  std::vector<Problem> problems;
+  config::ApplyEnvironment(request.environment, sections, &document, &problems);
+  config::CheckedSettings checked = config::CheckSettings(document, sections);
+  problems.insert(problems.end(), checked.problems.begin(), checked.problems.end());
+  checked.problems.clear();
+  for (Problem& problem : problems) {
+    if (problem.text.starts_with("server.")) checked.problems.push_back(std::move(problem));
+  }
+  return checked;
+}
+
+arrow::Status LoadModules(const ConfigurationRequest& request, const Settings& settings,
+                          ModuleSet* modules) {
+  std::string folder = settings.GetString("server", "module_dir");
+  if (folder.empty()) folder = request.default_module_dir;
+  const ModuleLoader loader(std::move(folder));
+  return modules->Load(loader, request.modules.empty()
+                                   ? ToStrings(settings.Get("server", "modules"))
+                                   : request.modules);
+}
+
+// The server's sections and those of the modules.
+arrow::Result<std::vector<SettingsSection>> AllSections(const ModuleSet& modules) {
+  std::vector<SettingsSection> sections = config::CoreSections();
+  ARROW_ASSIGN_OR_RAISE(auto of_modules, modules.SettingsSections());
+  for (SettingsSection& section : of_modules) sections.push_back(std::move(section));
+  const arrow::Status status = config::CheckDeclarations(sections);
+  if (!status.ok()) {
+    return status.WithMessage("A module cannot be used: ", status.message(),
+                              "; this is a bug of the module, leave it out or ask its author");
+  }
+  return sections;
+}
+
+}  // namespace
+
+arrow::Result<Configuration> LoadConfiguration(const ConfigurationRequest& request) {
+  std::vector<Problem> problems;
+  const Node document = config::ReadFiles(request.files, &problems);
+  // What is not TOML says nothing reliable about the rest.
+  ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
+
+  config::CheckedSettings server = CheckServerSection(request, document);
+  Configuration configuration;
+  configuration.modules = std::make_unique<ModuleSet>();
+  arrow::Status loaded = LoadModules(request, server.settings, configuration.modules.get());
+  if (!loaded.ok()) {
+    problems = std::move(server.problems);
+    problems.push_back({"", loaded.message()});
+    return config::ProblemsToStatus(problems);
+  }
+  ARROW_ASSIGN_OR_RAISE(configuration.sections, AllSections(*configuration.modules));
+
+  Node complete = document;
+  config::ApplyEnvironment(request.environment, configuration.sections, &complete, &problems);
+  configuration.checked = config::CheckSettings(complete, configuration.sections);
+  problems.insert(problems.end(), configuration.checked.problems.begin(),
+                  configuration.checked.problems.end());
+  ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
+  ARROW_ASSIGN_OR_RAISE(configuration.options, MakeNodeOptions(configuration.checked.settings));
+  return configuration;
+}
+
+}  // namespace longbow::server

@@ -1,0 +1,132 @@
+#include "server/node_options.h"
+
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "config/check.h"
+#include "config/core_sections.h"
+
+namespace longbow::server {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+arrow::Result<NodeOptions> Options(const std::string& server_section) {
+  std::vector<config::Problem> problems;
+  const auto document =
+      config::ParseToml("[server]\n" + server_section, "longbow.toml", &problems);
+  auto checked = config::CheckSettings(document, config::CoreSections());
+  problems.insert(problems.end(), checked.problems.begin(), checked.problems.end());
+  ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
+  return MakeNodeOptions(checked.settings);
+}
+
+constexpr char kPem[] = "'-----BEGIN CERTIFICATE-----'";
+
+TEST(NodeOptionsTest, HasTheSameDefaultsAsTheParts) {
+  auto options = Options("");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(options->transport.addresses, ElementsAre("127.0.0.1:17001"));
+  EXPECT_FALSE(options->transport.tls.has_value());
+  EXPECT_EQ(AdvertisedUri(*options, 17001), "grpc://127.0.0.1:17001");
+  const transport::ServerOptions transport;
+  EXPECT_EQ(options->transport.max_message_bytes, transport.max_message_bytes);
+  EXPECT_EQ(options->transport.memory_quota_bytes, transport.memory_quota_bytes);
+  EXPECT_EQ(options->transport.max_threads, transport.max_threads);
+  EXPECT_EQ(options->transport.max_concurrent_streams, transport.max_concurrent_streams);
+  EXPECT_EQ(options->transport.max_connection_age_sec, transport.max_connection_age_sec);
+  EXPECT_EQ(options->transport.max_connection_idle_sec, transport.max_connection_idle_sec);
+  EXPECT_EQ(options->transport.keepalive_time_sec, transport.keepalive_time_sec);
+  EXPECT_EQ(options->transport.keepalive_timeout_sec, transport.keepalive_timeout_sec);
+  EXPECT_EQ(options->transport.max_metadata_bytes, transport.max_metadata_bytes);
+  const TaskLimits tasks;
+  EXPECT_EQ(options->tasks.threads, tasks.threads);
+  EXPECT_EQ(options->tasks.queue_length, tasks.queue_length);
+  EXPECT_EQ(options->tasks.max_tasks, tasks.max_tasks);
+  EXPECT_EQ(options->tasks.buffer_bytes, tasks.buffer_bytes);
+  EXPECT_EQ(options->tasks.repeatable_bytes, tasks.repeatable_bytes);
+  EXPECT_EQ(options->tasks.result_ttl_sec, tasks.result_ttl_sec);
+  const flight::DispatcherOptions dispatcher;
+  EXPECT_EQ(options->dispatcher.max_wait_sec, dispatcher.max_wait_sec);
+  EXPECT_EQ(options->dispatcher.sync_timeout_sec, dispatcher.sync_timeout_sec);
+  EXPECT_EQ(options->dispatcher.max_open_calls, dispatcher.max_open_calls);
+  EXPECT_EQ(options->dispatcher.max_exchanges, dispatcher.max_exchanges);
+  EXPECT_EQ(options->dispatcher.exchange_idle_sec, dispatcher.exchange_idle_sec);
+  EXPECT_EQ(options->dispatcher.cache_ttl_sec, dispatcher.cache_ttl_sec);
+  EXPECT_EQ(options->dispatcher.exchange_buffer_bytes, dispatcher.exchange_buffer_bytes);
+  EXPECT_EQ(options->dispatcher.command_limits.max_bytes, dispatcher.command_limits.max_bytes);
+  EXPECT_EQ(options->dispatcher.command_limits.max_depth, dispatcher.command_limits.max_depth);
+}
+
+TEST(NodeOptionsTest, MakesAddressesAndUris) {
+  auto options = Options("listen_host = '::1'\nlisten_port = 0\nlisten_unix_socket = '/run/l.sock'");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(options->transport.addresses, ElementsAre("[::1]:0", "unix:/run/l.sock"));
+  EXPECT_EQ(AdvertisedUri(*options, 5), "grpc://[::1]:5");
+
+  options = Options("listen_host = '0.0.0.0'\nadvertise_host = 'a.example'\nadvertise_port = 80");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(AdvertisedUri(*options, 17001), "grpc://a.example:80");
+
+  options = Options("listen_host = '0.0.0.0'");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(AdvertisedUri(*options, 17001), Not(HasSubstr("0.0.0.0")));
+
+  options = Options("listen_host = ''\nlisten_unix_socket = '/run/l.sock'");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(options->transport.addresses, ElementsAre("unix:/run/l.sock"));
+  EXPECT_EQ(AdvertisedUri(*options, 0), "grpc+unix:///run/l.sock");
+}
+
+TEST(NodeOptionsTest, ReadsPemTextsAndFiles) {
+  const auto file = std::filesystem::temp_directory_path() /
+                    ("longbow_node_options_test_" + std::to_string(getpid()) + ".pem");
+  std::ofstream(file) << "-----BEGIN PRIVATE KEY-----\nabc\n";
+  auto options = Options(std::string("use_tls = true\nuse_mtls = true\ntls_certificate = ") + kPem +
+                         "\ntls_private_key = '@" + file.string() +
+                         "'\ntls_root_certificate = " + kPem);
+  std::filesystem::remove(file);
+  ASSERT_TRUE(options.ok()) << options.status();
+  ASSERT_TRUE(options->transport.tls.has_value());
+  EXPECT_EQ(options->transport.tls->certificate_pem, "-----BEGIN CERTIFICATE-----");
+  EXPECT_EQ(options->transport.tls->private_key_pem, "-----BEGIN PRIVATE KEY-----\nabc\n");
+  EXPECT_EQ(options->transport.tls->client_root_pem, "-----BEGIN CERTIFICATE-----");
+  EXPECT_EQ(AdvertisedUri(*options, 1), "grpc+tls://127.0.0.1:1");
+}
+
+TEST(NodeOptionsTest, RefusesWhatDoesNotGoTogether) {
+  struct Case {
+    std::string settings;
+    const char* message;
+  };
+  const std::string tls = std::string("use_tls = true\ntls_certificate = ") + kPem + "\n";
+  for (const Case& c : std::initializer_list<Case>{
+           {"listen_host = ''", "would listen nowhere"},
+           {"listen_unix_socket = 'x.sock'", "from / on"},
+           {"use_mtls = true", "server.use_mtls needs server.use_tls"},
+           {"use_tls = true", "server.use_tls needs server.tls_certificate and"},
+           {tls, "server.use_tls needs server.tls_certificate and"},
+           {tls + "tls_private_key = 'hunter2'", "server.tls_private_key is not PEM"},
+           {tls + "tls_private_key = '@/none/hunter2'", "cannot be read: No such file"},
+           {tls + "tls_private_key = '@/'", "it is a folder"},
+           {tls + "tls_private_key = '-----BEGIN '\nuse_mtls = true",
+            "server.use_mtls needs server.tls_root_certificate"},
+       }) {
+    auto options = Options(c.settings);
+    ASSERT_FALSE(options.ok()) << c.settings;
+    EXPECT_THAT(options.status().message(), HasSubstr(c.message));
+  }
+  EXPECT_THAT(Options(tls + "tls_private_key = 'hunter2'").status().message(),
+              Not(HasSubstr("hunter2")));
+}
+
+}  // namespace
+}  // namespace longbow::server
