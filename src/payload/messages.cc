@@ -131,7 +131,6 @@ struct MessageCodec<PutReceipt> {
     ARROW_ASSIGN_OR_RAISE(receipt.bytes, ReadCount(reader, "bytes"));
     ARROW_ASSIGN_OR_RAISE(receipt.reused, reader.Bool("reused"));
     ARROW_ASSIGN_OR_RAISE(receipt.state, reader.Text("state"));
-    ARROW_ASSIGN_OR_RAISE(receipt.state, reader.Text("state"));
     return receipt;
   }
 
@@ -142,7 +141,6 @@ struct MessageCodec<PutReceipt> {
                          {"bytes", receipt.bytes},
                          {"reused", receipt.reused}};
     if (receipt.path.has_value()) object.emplace("path", PathValue(*receipt.path));
-    PutText(&object, "state", receipt.state);
     return object;
   }
 };

@@ -53,7 +53,6 @@ struct PutReceipt {
   int64_t rows = 0;
   int64_t bytes = 0;
   bool reused = false;
-  std::string state;  ///< `ACCEPTED`, `RECEIVED` or `STORED`
 };
 
 /// The body of POLL: serialised messages of Flight; an empty one is absent.

@@ -87,7 +87,7 @@ TEST(Messages, OfPutsRoundTrip) {
   ExpectRoundTrips(receipt);
   EXPECT_EQ(SerializeMessage(receipt, Encoding::kJson),
             R"({"bytes":0,"path":["a"],"reused":false,"revision":0,"rows":1152921504606846976,)"
-            R"("state":""})");
+            R"("state":"STORED"})");
 }
 
 TEST(Messages, PutOptionsNameWhatIsWrong) {
