@@ -274,6 +274,14 @@ bool PooledTask::RemoveWaiter(int64_t id) {
   return true;
 }
 
+bool PooledTask::Help() {
+  {
+    std::lock_guard lock(mutex_);
+    if (SettledLocked()) return false;
+  }
+  return RunPending(Runner::kWaiter);
+}
+
 arrow::Result<Task::Outcome> PooledTask::Wait() {
   std::unique_lock lock(mutex_);
   while (!SettledLocked()) {

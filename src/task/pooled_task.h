@@ -62,6 +62,7 @@ class PooledTask final : public Task,
   int64_t AddWaiter(std::function<void(const arrow::Result<Outcome>&)> callback) override;
   bool RemoveWaiter(int64_t id) override;
   arrow::Result<Outcome> Wait() override;
+  bool Help() override;
   arrow::Result<std::unique_ptr<Reader>> OpenReader() override;
   arrow::Status Cancel() override;
   WallTime expires() const override;

@@ -83,14 +83,21 @@ class Task {
   virtual bool RemoveWaiter(int64_t id) = 0;
   /// Blocks for the outcome, running the start itself where no worker has begun it.
   virtual arrow::Result<Outcome> Wait() = 0;
+  /// Runs the start here if no thread has begun it, and says whether it did. For who waits in a way
+  /// of its own on a worker.
+  virtual bool Help() = 0;
 
   /// Opens the result for reading. A single-use result can be opened once:
-  /// COMMAND_RESULT_CONSUMED after that. Errors: the task's own, once it is known.
+  /// COMMAND_RESULT_CONSUMED after that. Errors: the task's own, once it is known; INVALID_TICKET
+  /// for a result that was stored. A task does not expire while a reader is open.
   class Reader {
    public:
-    virtual ~Reader() = default;  ///< Of a single-use result not read to its end: cancels the task.
+    /// Of a single-use result not read to its end: cancels the task. A callback that waits is
+    /// called.
+    virtual ~Reader() = default;
     virtual std::shared_ptr<arrow::Schema> schema() const = 0;
-    /// Delivers the next batch, null at the end, or the task's error. One at a time.
+    /// Delivers the next batch, null at the end, or the task's error. One at a time; the callback
+    /// may call it again, and may destroy the reader.
     virtual void Next(
         std::function<void(arrow::Result<std::shared_ptr<arrow::RecordBatch>>)> callback) = 0;
     /// The same, blocking and helping.
@@ -100,6 +107,7 @@ class Task {
   virtual arrow::Result<std::unique_ptr<Reader>> OpenReader() = 0;
 
   /// Cancels. Waiters and readers get COMMAND_CANCELLED; nothing is stored.
+  /// A single-use result that was not read to its end can still be cancelled, which frees it.
   /// Errors: COMMAND_CANCEL_NOT_POSSIBLE when it has ended, or its commit has begun.
   virtual arrow::Status Cancel() = 0;
 

@@ -36,7 +36,7 @@ class TaskRegistry {
  public:
   virtual ~TaskRegistry() = default;
 
-  /// `clock` and `logger` outlive it.
+  /// `clock` and `logger` outlive it, its tasks and their readers.
   static std::unique_ptr<TaskRegistry> Make(const TaskLimits& limits, const Clock* clock,
                                             Logger* logger);
 
@@ -53,7 +53,9 @@ class TaskRegistry {
   /// queue for those is its own, of `queue_length`, and has precedence. Errors: BACKPRESSURE.
   virtual arrow::Status RunSoon(std::function<void()> work) = 0;
 
-  /// Cancels all, refuses new ones, and returns when no worker runs any more. Idempotent.
+  /// Cancels all (their error is SHUTTING_DOWN), refuses new ones, runs the short work that was
+  /// accepted, and returns when no worker runs any more. Idempotent. Tasks and readers may outlive
+  /// the registry.
   virtual void Shutdown() = 0;
 };
 
