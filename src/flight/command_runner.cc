@@ -148,7 +148,7 @@ IfExists SinkIfExists(const Command& command) {
 }
 
 arrow::Result<std::shared_ptr<Service>> CommandRunner::FindChecked(const Command& command) const {
-  const Registry& registry = *node_->parts.registry;
+  const ServiceDirectory& registry = *node_->parts.registry;
   auto service = registry.FindService(command.service);
   if (!service) {
     const std::string near = registry.NearestService(command.service);

@@ -22,7 +22,7 @@
 #include <longbow/log.h>
 
 #include "flight/timer.h"
-#include "module/registry.h"
+#include "flight/service_directory.h"
 #include "payload/command.h"
 #include "task/task_registry.h"
 #include "transport/call.h"
@@ -45,7 +45,7 @@ struct DispatcherOptions {
 
 /// What it needs of the node; all outlive it.
 struct DispatcherParts {
-  const Registry* registry = nullptr;
+  const ServiceDirectory* registry = nullptr;
   TaskRegistry* tasks = nullptr;
   Timer* timer = nullptr;
   const Clock* clock = nullptr;

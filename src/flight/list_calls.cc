@@ -69,7 +69,7 @@ arrow::Status AddListed(Service& service, Encoding encoding, int64_t limit,
 arrow::Result<std::vector<Frame>> List(NodeContext* node, const ListCriteria& criteria,
                                        Encoding encoding) {
   const int64_t limit = std::min(criteria.limit.value_or(kMostFlights), kMostFlights);
-  const Registry& registry = *node->parts.registry;
+  const ServiceDirectory& registry = *node->parts.registry;
   if (!criteria.service.empty() && !registry.FindService(criteria.service)) {
     return MakeError(ErrorCode::kUnsupportedService,
                      "there is no service '" + criteria.service + "' on this node",

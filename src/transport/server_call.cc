@@ -133,11 +133,13 @@ void ServerCall::AddResponseHeader(std::string_view name, std::string_view value
   if (lower == kRequestIdHeader || !IsLegalHeader(lower, value)) return;
   std::lock_guard lock(mutex_);
   const size_t bytes = lower.size() + value.size() + 32;  // as HTTP/2 counts them
-  if (finished_ || headers_sent_ || response_header_bytes_ + bytes > kMaxResponseHeaderBytes) {
-    return;
-  }
+  if (finished_ || response_header_bytes_ + bytes > kMaxResponseHeaderBytes) return;
   response_header_bytes_ += bytes;
-  context_->AddInitialMetadata(lower, std::string(value));
+  if (headers_sent_) {
+    context_->AddTrailingMetadata(lower, std::string(value));
+  } else {
+    context_->AddInitialMetadata(lower, std::string(value));
+  }
 }
 
 void ServerCall::ReadBytes(BytesCallback done) {
