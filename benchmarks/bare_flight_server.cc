@@ -5,6 +5,7 @@
 // Usage: bare_flight_server PORT (0: a free one); prints the port.
 
 #include <atomic>
+#include <csignal>
 #include <iostream>
 #include <map>
 #include <memory>

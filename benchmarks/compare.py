@@ -1,0 +1,219 @@
+"""Compares Longbow with a bare Arrow C++ Flight server and with gooddata-flight-server.
+
+    ./dev bench            all of it, some minutes; the machine should do nothing else
+    ./dev bench --quick    every part once and small: shows that it works, and means nothing
+    ./dev bench --only get,put,calls,sql,tpch,start
+
+Every comparison runs in one go, in turn, on the same machine; what counts is the ratio and its spread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import json
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import servers
+import tpch
+from report import HEAD, Comparison, interleave
+
+REPLACE = json.dumps({"ifExists": "REPLACE"})
+SMALL_QUERY = "SELECT id, grp, value FROM t WHERE id >= 0"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is done."""
+
+    rounds: int
+    seconds: float
+    rows: int
+    tpch_scale: float
+
+
+FULL = Plan(rounds=5, seconds=4.0, rows=16 * 1024 * 1024, tpch_scale=1.0)
+QUICK = Plan(rounds=1, seconds=0.2, rows=64 * 1024, tpch_scale=0.01)
+
+
+def load(uri: str, mode: str, clients: int, seconds: float, **options: str) -> dict[str, float]:
+    """Runs the load program and returns what it counted."""
+    program = str(servers.BUILD / "benchmarks" / "flight_load")
+    words = [program, uri, mode, str(clients), str(seconds)]
+    words += [f"{name}={value}" for name, value in options.items()]
+    output = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+    counted: dict[str, float] = json.loads(output)
+    return counted
+
+
+def calls_a_second(uri: str, mode: str, clients: int, seconds: float, **options: str) -> float:
+    counted = load(uri, mode, clients, seconds, **options)
+    return counted["calls"] / counted["seconds"]
+
+
+def megabytes_a_second(uri: str, mode: str, clients: int, seconds: float, **options: str) -> float:
+    counted = load(uri, mode, clients, seconds, **options)
+    return counted["bytes"] / counted["seconds"] / 1e6
+
+
+def put(server: servers.Server, shape: str, rows: int, path: str) -> None:
+    metadata = REPLACE if server.name == "longbow" else ""
+    load(server.uri, "put", 1, 0, shape=shape, rows=str(rows), path=path, metadata=metadata)
+
+
+def bulk(plan: Plan) -> list[Comparison]:
+    """DoGet and DoPut of large flights."""
+    results = []
+    with servers.longbow() as ours, servers.bare() as bare:
+        for shape in ("numbers", "mixed"):
+            for server in (ours, bare):
+                put(server, shape, plan.rows, f"bench/{shape}")
+            for streams in (1, 4):
+                comparison = Comparison(
+                    f"DoGet, {shape}, {streams} stream{'s' if streams > 1 else ''}",
+                    "bare",
+                    "MB/s",
+                    "1.0",
+                )
+                results.append(
+                    interleave(
+                        comparison,
+                        plan.rounds,
+                        lambda s=streams, p=shape: megabytes_a_second(  # type: ignore[misc]
+                            ours.uri, "get", s, plan.seconds, path=f"bench/{p}"
+                        ),
+                        lambda s=streams, p=shape: megabytes_a_second(  # type: ignore[misc]
+                            bare.uri, "get", s, plan.seconds, path=f"bench/{p}"
+                        ),
+                    )
+                )
+            rows = str(plan.rows)
+            results.append(
+                interleave(
+                    Comparison(f"DoPut, {shape}", "bare", "MB/s", "0.95"),
+                    plan.rounds,
+                    lambda p=shape: megabytes_a_second(  # type: ignore[misc]
+                        ours.uri,
+                        "put",
+                        1,
+                        plan.seconds,
+                        shape=p,
+                        rows=rows,
+                        path="bench/put",
+                        metadata=REPLACE,
+                    ),
+                    lambda p=shape: megabytes_a_second(  # type: ignore[misc]
+                        bare.uri, "put", 1, plan.seconds, shape=p, rows=rows, path="bench/put"
+                    ),
+                )
+            )
+    return results
+
+
+def small_calls(plan: Plan) -> list[Comparison]:
+    """Calls in which there is nothing to do but to answer."""
+    results = []
+    with servers.longbow() as ours, servers.bare() as bare, servers.peer() as peer:
+        for server in (ours, bare, peer):
+            put(server, "numbers", 100, "bench/small")
+        for mode, clients, other, target in (
+            ("info", 1, bare, "1.0"),
+            ("info", 8, bare, "1.15"),
+            ("small", 8, bare, "1.15"),
+            ("info", 8, peer, "2.5"),
+            ("small", 8, peer, "2.5"),
+        ):
+            name = "GetFlightInfo" if mode == "info" else "DoGet of 100 rows"
+            title = f"{name}, {clients} client{'s' if clients > 1 else ''}"
+            results.append(
+                interleave(
+                    Comparison(title, other.name, "calls/s", target),
+                    plan.rounds,
+                    lambda m=mode, c=clients: calls_a_second(  # type: ignore[misc]
+                        ours.uri, m, c, plan.seconds, path="bench/small"
+                    ),
+                    lambda m=mode, c=clients, u=other.uri: calls_a_second(  # type: ignore[misc]
+                        u, m, c, plan.seconds, path="bench/small"
+                    ),
+                )
+            )
+    return results
+
+
+def small_sql(plan: Plan) -> list[Comparison]:
+    """A query over 100 rows: GetFlightInfo of the command, and DoGet."""
+    with servers.longbow() as ours, servers.bare() as bare:
+        tpch.put_table(ours.uri, ["bench", "t"], tpch.small_table())
+        command = json.dumps(
+            {
+                "service": "sql",
+                "payload": {"query": SMALL_QUERY, "inputs": {"t": {"path": ["bench", "t"]}}},
+            }
+        )
+        return [
+            interleave(
+                Comparison("SQL over 100 rows, 8 clients", "bare", "calls/s", "0.6"),
+                plan.rounds,
+                lambda: calls_a_second(ours.uri, "sql", 8, plan.seconds, command=command),
+                lambda: calls_a_second(bare.uri, "sql", 8, plan.seconds, command=SMALL_QUERY),
+            )
+        ]
+
+
+def start_times(plan: Plan) -> list[Comparison]:
+    """From the start of the process to the first answered call."""
+
+    def started(make: contextlib.AbstractContextManager[servers.Server]) -> float:
+        with make as server:
+            return server.start_sec * 1000
+
+    comparison = Comparison("start to first answer", "peer", "ms", "200 ms", True)
+    return [
+        interleave(
+            comparison,
+            plan.rounds,
+            lambda: started(servers.longbow()),
+            lambda: started(servers.peer()),
+        )
+    ]
+
+
+def tpch_times(plan: Plan) -> list[Comparison]:
+    with servers.longbow() as ours:
+        return [tpch.compare(ours.uri, plan.tpch_scale, max(1, plan.rounds - 2))]
+
+
+PARTS = {
+    "bulk": bulk,
+    "calls": small_calls,
+    "sql": small_sql,
+    "tpch": tpch_times,
+    "start": start_times,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small and once; the figures mean nothing")
+    parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
+    arguments = parser.parse_args()
+    wanted = arguments.only.split(",")
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"--only knows {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")
+    plan = QUICK if arguments.quick else FULL
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    print(f"{datetime.date.today()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}")
+    print(f"rounds: {plan.rounds}, seconds a measurement: {plan.seconds}, rows: {plan.rows:,}\n")
+    print(HEAD, flush=True)
+    for part in wanted:
+        for comparison in PARTS[part](plan):
+            print(comparison.row(), flush=True)
+
+
+if __name__ == "__main__":
+    main()
