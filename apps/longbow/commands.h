@@ -1,6 +1,6 @@
 /// \file
-/// What `longbow` can do, as sub-commands of one command line. `main` makes the `CLI::App`, adds both
-/// groups, parses, and runs what was chosen; a parse error that is not a request for help is
+/// What `longbow` can do, as sub-commands of one command line. `main` makes the `CLI::App`, adds
+/// both groups, parses, and runs what was chosen; a parse error that is not a request for help is
 /// `kExitUsage`.
 #pragma once
 
@@ -28,9 +28,9 @@ using ChosenCommand = std::function<int()>;
 /// Adds `start`, `check-config` and `version`. Parsing sets `*chosen`. Both outlive the parse.
 void AddServerCommands(CLI::App& app, ChosenCommand& chosen);
 
-/// Adds `sql`, `get`, `put`, `ls`, `info`, `rm` and `actions`, clients of a running node, in the same
-/// way. Such a command that gets SIGINT or SIGTERM cancels what it runs on the server and ends the
-/// process with `kExitInterrupted`.
+/// Adds `sql`, `get`, `put`, `ls`, `info`, `rm` and `actions`, clients of a running node, in the
+/// same way. Such a command that gets SIGINT or SIGTERM cancels what it runs on the server and ends
+/// the process with `kExitInterrupted`.
 void AddClientCommands(CLI::App& app, ChosenCommand& chosen);
 
 }  // namespace longbow::app

@@ -2,9 +2,12 @@
 
 #include <cstdio>
 #include <exception>
+#include <string>
+#include <vector>
 
 #include <CLI/CLI.hpp>
 
+#include "base/nearest.h"
 #include "commands.h"
 
 namespace {
@@ -20,6 +23,21 @@ Examples:
 
 `longbow COMMAND --help` tells more about a command.)";
 
+// CLI11 would only say that a subcommand is missing.
+bool ComplainOfUnknownCommand(const CLI::App& app, const std::string& word) {
+  if (word.empty() || word[0] == '-') return false;
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands({})) known.push_back(command->get_name());
+  for (const std::string& name : known) {
+    if (name == word) return false;
+  }
+  const std::string nearest = longbow::NearestName(word, known);
+  std::fprintf(stderr, "longbow: there is no command \"%s\"; %s\n", word.c_str(),
+               nearest.empty() ? "`longbow --help` tells which there are"
+                               : ("did you mean " + nearest + "?").c_str());
+  return true;
+}
+
 int Run(int argc, char** argv) {
   CLI::App app("Longbow: data services over Arrow Flight. A server, and a client of any node.",
                "longbow");
@@ -32,6 +50,7 @@ int Run(int argc, char** argv) {
     std::fputs(app.help().c_str(), stderr);
     return longbow::app::kExitUsage;
   }
+  if (ComplainOfUnknownCommand(app, argv[1])) return longbow::app::kExitUsage;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -8,9 +8,9 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <arrow/config.h>
 #include <grpcpp/grpcpp.h>
+#include <CLI/CLI.hpp>
 
 #include <longbow/version.h>
 
@@ -28,8 +28,8 @@ namespace longbow::app {
 namespace {
 
 constexpr char kStartFooter[] = R"(
-Without settings it listens on 127.0.0.1:17001 and serves storage, connector and sql. A log line says
-when it is ready. SIGTERM or SIGINT (Ctrl-C) stop it gently, a second one at once.
+Without settings it listens on 127.0.0.1:17001 and serves storage, connector and sql. A log line
+says when it is ready. SIGTERM or SIGINT (Ctrl-C) stop it gently, a second one at once.
 
 Settings are merged in this order: the files as given, then environment variables such as
 LONGBOW_SERVER__LISTEN_PORT. `longbow check-config --sample` prints a file to begin with.
@@ -91,7 +91,8 @@ arrow::Status TryModules(server::Configuration* configuration) {
 
 void PrintVerdict(const server::Configuration& configuration) {
   size_t written = 0;
-  for (const auto& setting : configuration.checked.effective) written += setting.origin != "default";
+  for (const auto& setting : configuration.checked.effective)
+    written += setting.origin != "default";
   std::printf("The settings are good: %zu written, %zu by default. Nothing was started.\n", written,
               configuration.checked.effective.size() - written);
 }
@@ -175,10 +176,11 @@ void AddServerCommands(CLI::App& app, ChosenCommand& chosen) {
                    "Module to load, by name or path; may come again. Replaces the setting "
                    "server.modules")
       ->type_name("NAME|PATH");
-  CLI::Option* explain = command->add_flag(
-      "--explain", check->explain, "Print each setting in force, where it came from, and what it does");
-  CLI::Option* sample =
-      command->add_flag("--sample", check->sample, "Print a settings file with all there is to set");
+  CLI::Option* explain =
+      command->add_flag("--explain", check->explain,
+                        "Print each setting in force, where it came from, and what it does");
+  CLI::Option* sample = command->add_flag("--sample", check->sample,
+                                          "Print a settings file with all there is to set");
   CLI::Option* reference =
       command->add_flag("--reference", check->reference, "Print the reference page, in Markdown");
   explain->excludes(sample)->excludes(reference);

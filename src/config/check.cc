@@ -139,7 +139,8 @@ class Checker {
     const Node* parent = FindTable(document, section.name);
     if (parent == nullptr) return;
     for (const auto& [key, child] : parent->children) {
-      if (child.is_table) tables[key] = CheckTable(&child, section, Join(section.name, TomlKey(key)));
+      if (child.is_table)
+        tables[key] = CheckTable(&child, section, Join(section.name, TomlKey(key)));
     }
   }
 
@@ -157,9 +158,9 @@ class Checker {
       if (written != nullptr) {
         CheckWritten(*written, &effective);
       } else if (spec.required) {
-        checked_.problems.push_back(
-            {table->place, name + "." + spec.name + " is missing; it must be " +
-                               TypePhrase(spec.type) + BoundsSuffix(spec)});
+        checked_.problems.push_back({table->place, name + "." + spec.name +
+                                                       " is missing; it must be " +
+                                                       TypePhrase(spec.type) + BoundsSuffix(spec)});
       }
       values[spec.name] = effective.value;
       checked_.effective.push_back(std::move(effective));
@@ -189,8 +190,7 @@ class Checker {
   }
 
   static Value DefaultOf(const SettingSpec& spec) {
-    auto value =
-        CheckValue(spec, spec.default_value, std::string(spec.default_value.type_name()));
+    auto value = CheckValue(spec, spec.default_value, std::string(spec.default_value.type_name()));
     // A default of null is no value of the type; all others have passed CheckDeclarations.
     return value.ok() ? *std::move(value) : Value();
   }

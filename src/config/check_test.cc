@@ -140,8 +140,9 @@ TEST(CheckSettingsTest, NamesPlaceKeyAndRemedy) {
            {"[weather]\nx = 1",
             "[weather] is not a section of the server or of a loaded module; there are [server], "
             "[storage], [connector.source.NAME]"},
-           {"listen_port = 1", "longbow.toml:1: listen_port is not a setting; it belongs under "
-                               "[server]"},
+           {"listen_port = 1",
+            "longbow.toml:1: listen_port is not a setting; it belongs under "
+            "[server]"},
            {"[server]\nmax_bytes = 1",
             "longbow.toml:2: server.max_bytes is not a setting; it belongs under [storage]"},
            {"[storage]\nmax_bytes = \"12 parsecs\"",
@@ -175,8 +176,8 @@ TEST(CheckSettingsTest, CollectsAllProblems) {
 }
 
 TEST(CheckSettingsTest, NeverShowsSecrets) {
-  for (const char* toml :
-       {"[connector.source.nyc]\ntype = \"files\"\npassword = 77123", "[server]\ntls_private_key = 77123"}) {
+  for (const char* toml : {"[connector.source.nyc]\ntype = \"files\"\npassword = 77123",
+                           "[server]\ntls_private_key = 77123"}) {
     Outcome outcome = Check(toml);
     EXPECT_THAT(outcome.problems, AllOf(HasSubstr("must be a string"), Not(HasSubstr("77123"))));
   }
@@ -193,13 +194,14 @@ TEST(CheckSettingsTest, TellsWhereValuesComeFrom) {
 }
 
 TEST(MergeTest, LaterFilesWinKeyByKey) {
-  const auto folder = std::filesystem::temp_directory_path() /
-                      ("longbow_check_test_" + std::to_string(getpid()));
+  const auto folder =
+      std::filesystem::temp_directory_path() / ("longbow_check_test_" + std::to_string(getpid()));
   std::filesystem::create_directory(folder);
   const std::string first = (folder / "first.toml").string();
   const std::string second = (folder / "second.toml").string();
-  std::ofstream(first) << "[server]\nlisten_port = 1\nlisten_host = \"a\"\nmodules = [\"x\", \"y\"]\n"
-                          "[connector.source.nyc]\ntype = \"files\"\npath = \"one\"\n";
+  std::ofstream(first)
+      << "[server]\nlisten_port = 1\nlisten_host = \"a\"\nmodules = [\"x\", \"y\"]\n"
+         "[connector.source.nyc]\ntype = \"files\"\npath = \"one\"\n";
   std::ofstream(second) << "[server]\nlisten_port = 2\nmodules = [\"z\"]\n"
                            "[connector.source.nyc]\npath = \"two\"\n";
   std::vector<Problem> problems;
@@ -222,17 +224,18 @@ TEST(MergeTest, LaterFilesWinKeyByKey) {
 }
 
 TEST(EnvironmentTest, WinsOverFilesAndIsTyped) {
-  Outcome outcome = Check("[server]\nlisten_port = 1\n[connector.source.My-Data]\ntype = \"files\"\n",
-                          {{"LONGBOW_SERVER__LISTEN_PORT", "2"},
-                           {"LONGBOW_SERVER__USE_TLS", "TRUE"},
-                           {"LONGBOW_SERVER__SHUTDOWN_GRACE_SEC", "1.5"},
-                           {"LONGBOW_SERVER__MODULES", "storage, sql"},
-                           {"LONGBOW_SERVER__NODE_ID", "17"},
-                           {"LONGBOW_STORAGE__MAX_BYTES", "2GiB"},
-                           {"LONGBOW_CONNECTOR__SOURCE__MY_DATA__PATH", "/x"},
-                           {"LONGBOW_CONNECTOR__SOURCE__NYC__TYPE", "sqlite"},
-                           {"LONGBOW_DEPS", "ignored"},
-                           {"HOME", "/root"}});
+  Outcome outcome =
+      Check("[server]\nlisten_port = 1\n[connector.source.My-Data]\ntype = \"files\"\n",
+            {{"LONGBOW_SERVER__LISTEN_PORT", "2"},
+             {"LONGBOW_SERVER__USE_TLS", "TRUE"},
+             {"LONGBOW_SERVER__SHUTDOWN_GRACE_SEC", "1.5"},
+             {"LONGBOW_SERVER__MODULES", "storage, sql"},
+             {"LONGBOW_SERVER__NODE_ID", "17"},
+             {"LONGBOW_STORAGE__MAX_BYTES", "2GiB"},
+             {"LONGBOW_CONNECTOR__SOURCE__MY_DATA__PATH", "/x"},
+             {"LONGBOW_CONNECTOR__SOURCE__NYC__TYPE", "sqlite"},
+             {"LONGBOW_DEPS", "ignored"},
+             {"HOME", "/root"}});
   EXPECT_EQ(outcome.problems, "");
   const Settings& settings = outcome.checked.settings;
   EXPECT_EQ(settings.GetInt("server", "listen_port"), 2);
@@ -272,9 +275,9 @@ TEST(EnvironmentTest, RefusesWhatIsUnknownOrMistyped) {
 }
 
 TEST(EnvironmentTest, RefusesAKeyWithTwoMeanings) {
-  Outcome outcome = Check(
-      "[connector.source.a-b]\ntype = \"files\"\n[connector.source.a_b]\ntype = \"files\"\n",
-      {{"LONGBOW_CONNECTOR__SOURCE__A_B__PATH", "/x"}});
+  Outcome outcome =
+      Check("[connector.source.a-b]\ntype = \"files\"\n[connector.source.a_b]\ntype = \"files\"\n",
+            {{"LONGBOW_CONNECTOR__SOURCE__A_B__PATH", "/x"}});
   EXPECT_THAT(outcome.problems, HasSubstr("could mean the table \"a-b\" or \"a_b\""));
 }
 

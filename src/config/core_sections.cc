@@ -45,21 +45,23 @@ SettingSpec Seconds(std::string name, int64_t default_value, Range range, std::s
 }
 
 SettingSpec Size(std::string name, double default_value, Range range, std::string summary) {
-  SettingSpec spec = Count(std::move(name), static_cast<int64_t>(default_value), range,
-                           std::move(summary));
+  SettingSpec spec =
+      Count(std::move(name), static_cast<int64_t>(default_value), range, std::move(summary));
   spec.type = SettingType::kBytes;
   spec.unit = "bytes";
   return spec;
 }
 
 void AddAddresses(std::vector<SettingSpec>* to) {
-  to->push_back(Text("listen_host", "127.0.0.1",
-                     "Name or address to listen on; 0.0.0.0 or :: for all of the machine, empty for no "
-                     "TCP at all."));
+  to->push_back(
+      Text("listen_host", "127.0.0.1",
+           "Name or address to listen on; 0.0.0.0 or :: for all of the machine, empty for no "
+           "TCP at all."));
   to->push_back(Count("listen_port", 17001, {0, 65535},
                       "TCP port to listen on; 0 takes a free one, which the log tells."));
-  to->push_back(Text("listen_unix_socket", nullptr,
-                     "Path of a Unix socket to listen on as well, for clients on the same machine."));
+  to->push_back(
+      Text("listen_unix_socket", nullptr,
+           "Path of a Unix socket to listen on as well, for clients on the same machine."));
   to->push_back(Text("advertise_host", nullptr,
                      "Name by which clients reach this node, as told in endpoints; not set: "
                      "listen_host, or the machine's name where that stands for all addresses."));
@@ -67,9 +69,10 @@ void AddAddresses(std::vector<SettingSpec>* to) {
                            "Port by which clients reach this node; not set: listen_port.");
   port.default_value = nullptr;
   to->push_back(std::move(port));
-  to->push_back(Text("node_id", nullptr,
-                     "Name of this node in tickets and logs, unlike that of any other node; not set: "
-                     "the machine's name and random letters, new at every start."));
+  to->push_back(
+      Text("node_id", nullptr,
+           "Name of this node in tickets and logs, unlike that of any other node; not set: "
+           "the machine's name and random letters, new at every start."));
 }
 
 void AddModules(std::vector<SettingSpec>* to) {
@@ -87,8 +90,9 @@ void AddTasks(std::vector<SettingSpec>* to) {
   to->push_back(Count("task_threads", 32, {1, 1024},
                       "Threads that run services, at most; more help services that wait, not those "
                       "that compute."));
-  to->push_back(Count("task_queue_length", 1024, {1, 1e6},
-                      "Commands that wait for a thread, at most; more are refused with BACKPRESSURE."));
+  to->push_back(
+      Count("task_queue_length", 1024, {1, 1e6},
+            "Commands that wait for a thread, at most; more are refused with BACKPRESSURE."));
   to->push_back(Count("task_max_count", 10000, {1, 1e7},
                       "Tasks that the node knows at once, ended ones until their time to live is "
                       "over; more are refused with BACKPRESSURE."));
@@ -99,32 +103,37 @@ void AddTasks(std::vector<SettingSpec>* to) {
   to->push_back(Size("task_repeatable_bytes", kGiB, {0, 64 * kTiB},
                      "What all results with repeatable: true may take together; more are refused "
                      "with BACKPRESSURE."));
-  to->push_back(Seconds("max_wait_sec", 180, {1, 86400},
-                        "How long a call without a deadline of its own waits for its task before the "
-                        "task is cancelled and the call ends with TIMEOUT."));
-  to->push_back(Seconds("sync_timeout_sec", 10, {1, 3600},
-                        "How long a call with x-longbow-sync-rev waits until the node has seen that "
-                        "revision."));
-  to->push_back(Seconds("cache_ttl_sec", 900, {1, 31536000},
-                        "How long results of cache: true are kept where the command sets no ttlSec."));
+  to->push_back(
+      Seconds("max_wait_sec", 180, {1, 86400},
+              "How long a call without a deadline of its own waits for its task before the "
+              "task is cancelled and the call ends with TIMEOUT."));
+  to->push_back(
+      Seconds("sync_timeout_sec", 10, {1, 3600},
+              "How long a call with x-longbow-sync-rev waits until the node has seen that "
+              "revision."));
+  to->push_back(
+      Seconds("cache_ttl_sec", 900, {1, 31536000},
+              "How long results of cache: true are kept where the command sets no ttlSec."));
 }
 
 void AddCalls(std::vector<SettingSpec>* to) {
   to->push_back(Count("max_open_calls", 20000, {1, 1e7},
                       "Calls that are open at once, at most; more are refused with BACKPRESSURE."));
-  to->push_back(Count("max_exchanges", 64, {1, 1e5},
-                      "DoExchange calls of services that are open at once, at most; more are refused "
-                      "with BACKPRESSURE."));
+  to->push_back(
+      Count("max_exchanges", 64, {1, 1e5},
+            "DoExchange calls of services that are open at once, at most; more are refused "
+            "with BACKPRESSURE."));
   to->push_back(Seconds("exchange_idle_sec", 60, {1, 86400},
                         "An exchange whose client sends nothing for so long ends with TIMEOUT."));
-  to->push_back(Size("exchange_buffer_bytes", 8 * kMiB, {64 * kKiB, 16 * kGiB},
-                     "How much of what a client sends in an exchange is held until the service takes "
-                     "it."));
+  to->push_back(
+      Size("exchange_buffer_bytes", 8 * kMiB, {64 * kKiB, 16 * kGiB},
+           "How much of what a client sends in an exchange is held until the service takes "
+           "it."));
   to->push_back(Size("max_command_bytes", 8 * kMiB, {kKiB, kGiB},
                      "Largest command, ticket or action body; larger ones are refused with "
                      "BAD_ARGUMENT."));
-  to->push_back(Count("max_command_depth", 32, {1, 32},
-                      "Levels of commands within commands, at most."));
+  to->push_back(
+      Count("max_command_depth", 32, {1, 32}, "Levels of commands within commands, at most."));
 }
 
 void AddTransport(std::vector<SettingSpec>* to) {
@@ -139,9 +148,10 @@ void AddTransport(std::vector<SettingSpec>* to) {
   to->push_back(Count("grpc_threads", 16, {2, 1024}, "Threads of gRPC, at most."));
   to->push_back(Count("max_concurrent_streams", 0, {0, 1e6},
                       "Calls that are open on one connection, at most; 0: no limit."));
-  to->push_back(Seconds("max_connection_age_sec", 0, {0, 31536000},
-                        "A connection is ended gently after so long, so that clients spread over nodes "
-                        "anew; 0: never."));
+  to->push_back(
+      Seconds("max_connection_age_sec", 0, {0, 31536000},
+              "A connection is ended gently after so long, so that clients spread over nodes "
+              "anew; 0: never."));
   to->push_back(Seconds("max_connection_idle_sec", 0, {0, 31536000},
                         "A connection without a call is ended after so long; 0: never."));
   to->push_back(Seconds("keepalive_time_sec", 60, {1, 86400},
@@ -153,18 +163,20 @@ void AddTransport(std::vector<SettingSpec>* to) {
 void AddTls(std::vector<SettingSpec>* to) {
   to->push_back(Flag("use_tls", false,
                      "Whether to listen with TLS; needs tls_certificate and tls_private_key."));
-  to->push_back(Flag("use_mtls", false,
-                     "Whether clients must show a certificate that tls_root_certificate signed; needs "
-                     "use_tls."));
+  to->push_back(
+      Flag("use_mtls", false,
+           "Whether clients must show a certificate that tls_root_certificate signed; needs "
+           "use_tls."));
   to->push_back(Text("tls_certificate", nullptr,
                      "The node's certificate chain as PEM text, or @ and the path of a file."));
   SettingSpec key = Text("tls_private_key", nullptr,
                          "The certificate's private key as PEM text, or @ and the path of a file.");
   key.secret = true;
   to->push_back(std::move(key));
-  to->push_back(Text("tls_root_certificate", nullptr,
-                     "The certificate that signs those of clients, as PEM text, or @ and the path of a "
-                     "file."));
+  to->push_back(
+      Text("tls_root_certificate", nullptr,
+           "The certificate that signs those of clients, as PEM text, or @ and the path of a "
+           "file."));
 }
 
 void AddProcess(std::vector<SettingSpec>* to) {
@@ -175,9 +187,10 @@ void AddProcess(std::vector<SettingSpec>* to) {
                         "How often memory that was freed is given back to the system; 0: never."));
   to->push_back({.name = "shutdown_grace_sec",
                  .type = SettingType::kDouble,
-                 .default_value = 0.5,
-                 .summary = "How long open calls may go on when the server is told to stop; then they "
-                            "are cancelled. More lets long reads end on a node that is replaced.",
+                 .default_value = 0.25,
+                 .summary =
+                     "How long open calls may go on when the server is told to stop; then they "
+                     "are cancelled. More lets long reads end on a node that is replaced.",
                  .unit = "s",
                  .min = 0,
                  .max = 3600});

@@ -85,9 +85,9 @@ arrow::Status CheckChoice(const SettingSpec& spec, const std::string& text) {
 
 arrow::Status WrongType(const SettingSpec& spec, const Value& written,
                         const std::string& type_name) {
-  std::string message = "is " + std::string(type_name == "integer" || type_name == "object"
-                                                ? "an "
-                                                : "a ") + type_name;
+  std::string message =
+      "is " + std::string(type_name == "integer" || type_name == "object" ? "an " : "a ") +
+      type_name;
   if (!spec.secret && (written.is_bool() || written.is_number() || written.is_string())) {
     std::string text = written.ToJson();
     if (text.size() > 80) text = text.substr(0, 77) + "...";
@@ -139,7 +139,8 @@ arrow::Status CheckDeclarations(const std::vector<SettingsSection>& sections) {
   std::set<std::string> section_names;
   for (const SettingsSection& section : sections) {
     if (!IsSectionName(section.name)) {
-      return Refuse("the declared section [" + section.name + "] has a name that is not in snake_case");
+      return Refuse("the declared section [" + section.name +
+                    "] has a name that is not in snake_case");
     }
     if (!section_names.insert(section.name).second) {
       return Refuse("the section [" + section.name + "] is declared twice");
@@ -230,8 +231,8 @@ arrow::Result<Value> CheckValue(const SettingSpec& spec, const Value& written,
     case SettingType::kStringList:
       if (!written.is_list()) break;
       for (const Value& item : written.as_list()) {
-        if (!item.is_string()) return Refuse("has an item that is no string; it must be " +
-                                             TypePhrase(spec.type));
+        if (!item.is_string())
+          return Refuse("has an item that is no string; it must be " + TypePhrase(spec.type));
         ARROW_RETURN_NOT_OK(CheckChoice(spec, item.as_string()));
       }
       return written;

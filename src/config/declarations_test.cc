@@ -10,7 +10,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-SettingsSection Section(std::string name, std::vector<SettingSpec> settings, bool repeated = false) {
+SettingsSection Section(std::string name, std::vector<SettingSpec> settings,
+                        bool repeated = false) {
   return {.name = std::move(name),
           .summary = "A section.",
           .repeated = repeated,

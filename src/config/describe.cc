@@ -113,24 +113,26 @@ constexpr std::string_view kPageHead =
 
 <!-- Made by `longbow check-config --reference`; do not edit. -->
 
-Settings come from TOML files (`longbow start --config FILE...`, later files merged over earlier ones
-key by key) and then from environment variables. Everything has a default: without any, a server
-listens on 127.0.0.1:17001.
+Settings come from TOML files (`longbow start --config FILE...`, later files merged over earlier
+ones key by key) and then from environment variables. Everything has a default: without any, a
+server listens on 127.0.0.1:17001.
 
-- Environment: `LONGBOW_{SECTION}__{SETTING}` in upper case; a dot of a section's name is written `__`.
-  `LONGBOW_SERVER__LISTEN_PORT` is `listen_port` of `[server]`. In a section with many tables the
-  table's key comes between: `LONGBOW_CONNECTOR__SOURCE__NYC__PATH` is `path` of
+- Environment: `LONGBOW_{SECTION}__{SETTING}` in upper case; a dot of a section's name is written
+  `__`. `LONGBOW_SERVER__LISTEN_PORT` is `listen_port` of `[server]`. In a section with many tables
+  the table's key comes between: `LONGBOW_CONNECTOR__SOURCE__NYC__PATH` is `path` of
   `[connector.source.nyc]`. Such a key is the one in the files that it spells, with `_` for what is
   neither letter nor digit, or else a new one in lower case. Lists are written with commas between,
   or as a JSON list. Variables without `__` after `LONGBOW_` are not settings.
 - A size is a number of bytes, or a text such as `"512MB"` (decimal) or `"512MiB"` (binary).
 - A PEM setting holds the text itself, or `@` and the path of a file that does.
-- An unknown key, a wrong type or a value out of bounds is an error that names the file, the line and
-  the nearest known key, and nothing starts. `longbow check-config` tells all of them at once;
+- An unknown key, a wrong type or a value out of bounds is an error that names the file, the line
+  and the nearest known key, and nothing starts. `longbow check-config` tells all of them at once;
   `--explain` shows what is in force and where it came from; `--sample` prints a file to begin with.
+- The sections of a module are known only while it is loaded: this page has those of the modules
+  that are loaded by default.
 
-Settings appear here when they have an effect. Those for authentication, metrics, health over HTTP and
-traces come with these features.
+Settings appear here when they have an effect. Those for authentication, metrics, health over HTTP
+and traces come with these features.
 )";
 
 }  // namespace
@@ -167,10 +169,10 @@ std::string SampleSettings(const std::vector<SettingsSection>& sections) {
       if (spec.required) notes += "; required";
       if (spec.default_value.is_null() && !spec.required) notes += "; not set by default";
       out += "\n" + Comment(spec.summary + " (" + notes + ")");
-      out += "#" + spec.name + " = " +
-             (spec.default_value.is_null() ? ExampleText(spec)
-                                           : ValueText(spec, spec.default_value)) +
-             "\n";
+      out +=
+          "#" + spec.name + " = " +
+          (spec.default_value.is_null() ? ExampleText(spec) : ValueText(spec, spec.default_value)) +
+          "\n";
     }
   }
   return out;

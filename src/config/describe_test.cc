@@ -18,10 +18,8 @@ using ::testing::Not;
 std::vector<SettingsSection> Sections() {
   std::vector<SettingsSection> sections = CoreSections();
   SettingsSection source{.name = "connector.source", .summary = "A source.", .repeated = true};
-  source.settings.push_back({.name = "type",
-                             .summary = "Its type.",
-                             .choices = {"files", "a|b"},
-                             .required = true});
+  source.settings.push_back(
+      {.name = "type", .summary = "Its type.", .choices = {"files", "a|b"}, .required = true});
   source.settings.push_back({.name = "password", .summary = "Its password.", .secret = true});
   sections.push_back(std::move(source));
   return sections;
@@ -58,11 +56,11 @@ TEST(ExplainSettingsTest, ShowsValueOriginAndSentenceButNoSecret) {
       "[connector.source.\"New York\"]\ntype = \"files\"\npassword = \"hunter2\"\n",
       "a.toml", &problems);
   const std::string text = ExplainSettings(CheckSettings(document, sections).effective);
-  EXPECT_THAT(text, AllOf(HasSubstr("listen_port = 5  # a.toml:2\n"),
-                          HasSubstr("TCP port to listen on"), HasSubstr("[connector.source.\"New York\"]"),
-                          HasSubstr("# password is set, and not shown"),
-                          HasSubstr("# node_id is not set"), Not(HasSubstr("hunter2")),
-                          HasSubstr("max_command_bytes = \"8MiB\"  # default")));
+  EXPECT_THAT(
+      text, AllOf(HasSubstr("listen_port = 5  # a.toml:2\n"), HasSubstr("TCP port to listen on"),
+                  HasSubstr("[connector.source.\"New York\"]"),
+                  HasSubstr("# password is set, and not shown"), HasSubstr("# node_id is not set"),
+                  Not(HasSubstr("hunter2")), HasSubstr("max_command_bytes = \"8MiB\"  # default")));
   // It can be used as a settings file.
   Node again = ParseToml(text, "b.toml", &problems);
   CheckedSettings checked = CheckSettings(again, sections);
@@ -74,7 +72,8 @@ TEST(ReferencePageTest, HasARowForEverySetting) {
   const auto sections = Sections();
   const std::string page = ReferencePage(sections);
   for (const auto& section : sections) {
-    for (const auto& spec : section.settings) EXPECT_THAT(page, HasSubstr("| `" + spec.name + "` | "));
+    for (const auto& spec : section.settings)
+      EXPECT_THAT(page, HasSubstr("| `" + spec.name + "` | "));
   }
   EXPECT_THAT(page, AllOf(HasSubstr("## `[server]`"), HasSubstr("## `[connector.source.NAME]`"),
                           HasSubstr("\"a\\|b\""), HasSubstr("Never printed.")));

@@ -89,8 +89,8 @@ Node ParseToml(std::string_view text, const std::string& name, std::vector<Probl
     node.place = name;
     return node;
   } catch (const toml::parse_error& error) {
-    problems->push_back({PlaceOf(error.source(), name),
-                         "this is not TOML: " + std::string(error.description())});
+    problems->push_back(
+        {PlaceOf(error.source(), name), "this is not TOML: " + std::string(error.description())});
   } catch (const std::exception& error) {
     problems->push_back({name, std::string("this cannot be parsed: ") + error.what()});
   }
@@ -109,8 +109,8 @@ Node ReadFiles(const std::vector<std::string>& files, std::vector<Problem>* prob
       errno = EISDIR;
     }
     if (!stream.is_open()) {
-      problems->push_back({file, std::string("the settings file cannot be read: ") +
-                                     std::strerror(errno)});
+      problems->push_back(
+          {file, std::string("the settings file cannot be read: ") + std::strerror(errno)});
       continue;
     }
     if (info.st_size > kMaxFileBytes) {

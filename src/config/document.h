@@ -33,8 +33,8 @@ void Merge(Node* base, Node over);
 /// \param name the file's name, for places
 Node ParseToml(std::string_view text, const std::string& name, std::vector<Problem>* problems);
 
-/// Reads and merges TOML files, later ones over earlier ones. Files that cannot be read, or are larger
-/// than 16 MiB, are problems. Blocks.
+/// Reads and merges TOML files, later ones over earlier ones. Files that cannot be read, or are
+/// larger than 16 MiB, are problems. Blocks.
 Node ReadFiles(const std::vector<std::string>& files, std::vector<Problem>* problems);
 
 }  // namespace longbow::config

@@ -90,7 +90,8 @@ std::optional<Target> FindTarget(const std::vector<SettingsSection>& sections,
   for (const SettingsSection& section : sections) {
     for (const SettingSpec& spec : section.settings) {
       if (!section.repeated) {
-        if (variable == EnvironmentName(section.name, {}, spec.name)) return Target{&section, &spec, {}};
+        if (variable == EnvironmentName(section.name, {}, spec.name))
+          return Target{&section, &spec, {}};
         continue;
       }
       const std::string head = EnvironmentName(section.name, {}, {});
@@ -161,8 +162,8 @@ arrow::Result<std::string> KeyOf(const Node& section, const std::string& spelled
   return found ? *found : Lower(spelled);
 }
 
-void ApplyOne(const Target& target, std::string_view text, const std::string& place,
-              Node* document, std::vector<Problem>* problems) {
+void ApplyOne(const Target& target, std::string_view text, const std::string& place, Node* document,
+              std::vector<Problem>* problems) {
   Node* table = SectionTable(document, target.section->name, place);
   std::string name = target.section->name;
   if (target.section->repeated) {

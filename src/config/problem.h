@@ -1,5 +1,6 @@
 /// \file
-/// What is wrong with the settings. Problems are collected, so that a person sees all of them at once.
+/// What is wrong with the settings. Problems are collected, so that a person sees all of them at
+/// once.
 #pragma once
 
 #include <string>

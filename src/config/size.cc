@@ -44,8 +44,7 @@ arrow::Status NotASize(std::string_view text) {
 arrow::Result<int64_t> ParseSize(std::string_view text) {
   double number = 0;
   const char* end = text.data() + text.size();
-  const auto [rest, error] =
-      std::from_chars(text.data(), end, number, std::chars_format::fixed);
+  const auto [rest, error] = std::from_chars(text.data(), end, number, std::chars_format::fixed);
   if (error != std::errc() || !(number >= 0) || std::signbit(number)) return NotASize(text);
   std::string_view unit(rest, static_cast<size_t>(end - rest));
   while (!unit.empty() && unit.front() == ' ') unit.remove_prefix(1);
@@ -71,7 +70,8 @@ arrow::Result<int64_t> ParseSize(std::string_view text) {
 
 std::string FormatSize(int64_t bytes) {
   for (const auto& [name, factor] : kUnits) {
-    if (bytes != 0 && bytes % factor == 0) return std::to_string(bytes / factor) + std::string(name);
+    if (bytes != 0 && bytes % factor == 0)
+      return std::to_string(bytes / factor) + std::string(name);
   }
   return std::to_string(bytes);
 }

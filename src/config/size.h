@@ -10,9 +10,9 @@
 
 namespace longbow::config {
 
-/// Bytes of `4096`, `512MB`, `1.5 GiB`: a number of zero or more, then nothing, `B`, `kB`, `MB`, `GB`,
-/// `TB` (powers of 1000) or `KiB`, `MiB`, `GiB`, `TiB` (powers of 1024), in upper or lower case.
-/// Errors: BAD_ARGUMENT for anything else, and for more than 2^63 - 1 bytes.
+/// Bytes of `4096`, `512MB`, `1.5 GiB`: a number of zero or more, then nothing, `B`, `kB`, `MB`,
+/// `GB`, `TB` (powers of 1000) or `KiB`, `MiB`, `GiB`, `TiB` (powers of 1024), in upper or lower
+/// case. Errors: BAD_ARGUMENT for anything else, and for more than 2^63 - 1 bytes.
 arrow::Result<int64_t> ParseSize(std::string_view text);
 
 /// The shortest exact text, such as `8MiB`, `512MB` or `4097B`, that `ParseSize` reads back.

@@ -47,9 +47,9 @@ TEST(ParseSizeTest, RefusesTheRest) {
 }
 
 TEST(FormatSizeTest, IsReadBackExactly) {
-  for (int64_t bytes : {int64_t{0}, int64_t{1}, int64_t{1000}, int64_t{1024}, int64_t{4097},
-                        int64_t{8} << 20, int64_t{512'000'000}, (int64_t{1} << 31) - 1,
-                        std::numeric_limits<int64_t>::max()}) {
+  for (int64_t bytes :
+       {int64_t{0}, int64_t{1}, int64_t{1000}, int64_t{1024}, int64_t{4097}, int64_t{8} << 20,
+        int64_t{512'000'000}, (int64_t{1} << 31) - 1, std::numeric_limits<int64_t>::max()}) {
     auto back = ParseSize(FormatSize(bytes));
     ASSERT_TRUE(back.ok()) << FormatSize(bytes);
     EXPECT_EQ(*back, bytes);

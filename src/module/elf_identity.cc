@@ -44,9 +44,9 @@ class ElfFile {
     // Without O_NONBLOCK, opening a named pipe would wait for its writer.
     fd_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd_ < 0) {
-      return MakeError(errno == ENOENT || errno == ENOTDIR ? ErrorCode::kNotFound
-                                                            : ErrorCode::kInternalError,
-                       "The library " + path_ + " cannot be opened: " + std::strerror(errno));
+      return MakeError(
+          errno == ENOENT || errno == ENOTDIR ? ErrorCode::kNotFound : ErrorCode::kInternalError,
+          "The library " + path_ + " cannot be opened: " + std::strerror(errno));
     }
     struct stat info = {};
     if (fstat(fd_, &info) != 0) {
@@ -90,7 +90,8 @@ class ElfFile {
 arrow::Result<Elf64_Ehdr> ReadHeader(ElfFile& file) {
   Elf64_Ehdr header;
   ARROW_RETURN_NOT_OK(file.Read(0, &header, sizeof(header)));
-  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0) return file.NotALibrary("it is no ELF file");
+  if (std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+    return file.NotALibrary("it is no ELF file");
   if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
       header.e_machine != kMachine) {
     return file.NotALibrary("it was built for another machine");
@@ -117,8 +118,7 @@ arrow::Result<std::vector<Elf64_Shdr>> ReadSections(ElfFile& file, const Elf64_E
   }
   if (count > kMaxSections) return file.NotALibrary("its section table is damaged");
   sections.resize(count);
-  ARROW_RETURN_NOT_OK(
-      file.Read(header.e_shoff, sections.data(), count * sizeof(Elf64_Shdr)));
+  ARROW_RETURN_NOT_OK(file.Read(header.e_shoff, sections.data(), count * sizeof(Elf64_Shdr)));
   return sections;
 }
 

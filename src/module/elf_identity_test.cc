@@ -81,7 +81,9 @@ TEST_F(ElfIdentityTest, RefusesWhatIsNoLibrary) {
   };
   for (const Case& c : std::initializer_list<Case>{
            {"", "cut off or damaged"},
-           {"\x7f" "ELF", "cut off or damaged"},
+           {"\x7f"
+            "ELF",
+            "cut off or damaged"},
            {std::string(200, 'x'), "no ELF file"},
            {library_.substr(0, library_.size() / 2), "cut off or damaged"},
            {WithHeader([](auto& h) { h.e_machine = EM_S390; }), "another machine"},

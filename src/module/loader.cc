@@ -130,8 +130,8 @@ arrow::Result<std::string> ModuleLoader::FindLibrary(const std::string& name_or_
     // A path without a slash would make dlopen() search the system's folders.
     const fs::path path = fs::absolute(name_or_path, error);
     if (!error && fs::exists(path, error)) return path.lexically_normal().string();
-    return MakeError(ErrorCode::kNotFound, "There is no module library " + name_or_path +
-                                               "; check the path");
+    return MakeError(ErrorCode::kNotFound,
+                     "There is no module library " + name_or_path + "; check the path");
   }
   if (!IsModuleName(name_or_path)) {
     return MakeError(ErrorCode::kBadArgument,
@@ -160,8 +160,9 @@ arrow::Result<LoadedModule> ModuleLoader::Load(const std::string& name_or_path) 
   ARROW_ASSIGN_OR_RAISE(const std::string path, FindLibrary(name_or_path));
   ARROW_ASSIGN_OR_RAISE(const auto identity, ReadModuleIdentity(path));
   if (!identity) {
-    return Refuse(ErrorCode::kBadArgument, path,
-                  "it is a library, but not a Longbow module; its code needs a LONGBOW_MODULE line");
+    return Refuse(
+        ErrorCode::kBadArgument, path,
+        "it is a library, but not a Longbow module; its code needs a LONGBOW_MODULE line");
   }
   ARROW_RETURN_NOT_OK(CheckIdentity(path, *identity));
   ARROW_ASSIGN_OR_RAISE(const ModuleEntry* entry, OpenEntry(path));

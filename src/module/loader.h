@@ -19,8 +19,8 @@ struct ModuleDestroyer {
   void operator()(Module* module) const;
 };
 
-/// A module that was loaded and created. Its library stays loaded for ever: what it made (a status's
-/// detail, a buffer) may outlive it.
+/// A module that was loaded and created. Its library stays loaded for ever: what it made (a
+/// status's detail, a buffer) may outlive it.
 struct LoadedModule {
   std::string name;
   std::string version;
@@ -34,8 +34,9 @@ class ModuleLoader {
   explicit ModuleLoader(std::string module_dir) : module_dir_(std::move(module_dir)) {}
 
   /// Loads `name_or_path`: a path if it has a `/` or ends in `.so`, else a name. Blocks.
-  /// Errors, each with what to do: NOT_FOUND (with the names that are there), BAD_ARGUMENT for what is
-  /// no module, is of another build, or cannot be linked; INTERNAL_ERROR if the module cannot be created.
+  /// Errors, each with what to do: NOT_FOUND (with the names that are there), BAD_ARGUMENT for what
+  /// is no module, is of another build, or cannot be linked; INTERNAL_ERROR if the module cannot be
+  /// created.
   arrow::Result<LoadedModule> Load(const std::string& name_or_path) const;
 
   /// Names of the modules that `module_dir` holds, in order.
@@ -49,8 +50,8 @@ class ModuleLoader {
   const std::string module_dir_;
 };
 
-/// `lib/longbow/modules` beside the folder of the running program: right for the build tree and for an
-/// installed one.
+/// `lib/longbow/modules` beside the folder of the running program: right for the build tree and for
+/// an installed one.
 std::string DefaultModuleDir();
 
 }  // namespace longbow

@@ -45,9 +45,9 @@ arrow::Status ModuleSet::Load(const ModuleLoader& loader,
     ARROW_ASSIGN_OR_RAISE(LoadedModule module, loader.Load(name));
     for (const LoadedModule& other : modules_) {
       if (other.name != module.name) continue;
-      return MakeError(ErrorCode::kAlreadyExists,
-                       "There are two modules with the name " + module.name + ": " + other.path +
-                           " and " + module.path + "; load only one of them");
+      return MakeError(ErrorCode::kAlreadyExists, "There are two modules with the name " +
+                                                      module.name + ": " + other.path + " and " +
+                                                      module.path + "; load only one of them");
     }
     modules_.push_back(std::move(module));
   }
@@ -112,7 +112,8 @@ void ModuleSet::Stop() {
       logger_->Error("The module threw an exception when it was stopped",
                      {{"module", module.name}, {"error", error.what()}});
     } catch (...) {
-      logger_->Error("The module threw an exception when it was stopped", {{"module", module.name}});
+      logger_->Error("The module threw an exception when it was stopped",
+                     {{"module", module.name}});
     }
   }
 }

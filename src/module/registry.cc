@@ -64,8 +64,8 @@ struct Provided {
   std::vector<std::shared_ptr<FlightMethods>> methods;
 };
 
-// Collects for one module, beside what the others have. Keeps the first error, so that a module that
-// does not look at the answer fails all the same.
+// Collects for one module, beside what the others have. Keeps the first error, so that a module
+// that does not look at the answer fails all the same.
 class StagingRegistrar : public Registrar {
  public:
   explicit StagingRegistrar(const Registry& registry) : registry_(registry) {}

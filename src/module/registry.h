@@ -20,8 +20,9 @@ class Registry : public ServiceDirectory {
  public:
   static std::unique_ptr<Registry> Make();
 
-  /// Runs `module.Register` on a registrar of its own, and takes over what it registered only if all of
-  /// it succeeded. An exception is an error. Errors name the module, what is wrong and what to do.
+  /// Runs `module.Register` on a registrar of its own, and takes over what it registered only if
+  /// all of it succeeded. An exception is an error. Errors name the module, what is wrong and what
+  /// to do.
   virtual arrow::Status Register(const std::string& module_name, Module& module,
                                  const ModuleContext& context) = 0;
   /// Takes back what a module registered, when its start failed.

@@ -124,7 +124,8 @@ TEST_F(RegistryTest, TakesAllOrNothing) {
   EXPECT_EQ(registry_->store(), nullptr);
   EXPECT_TRUE(registry_->methods().empty());
   // The name is free again.
-  EXPECT_TRUE(Register("half", [](Registrar& r) { return r.AddService(MakeService("first")); }).ok());
+  EXPECT_TRUE(
+      Register("half", [](Registrar& r) { return r.AddService(MakeService("first")); }).ok());
 }
 
 TEST_F(RegistryTest, AnExceptionIsAnError) {

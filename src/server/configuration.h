@@ -2,7 +2,8 @@
 /// Everything that is known before anything starts: the settings, checked, and the modules, loaded.
 ///
 /// How it comes about: the files are read and merged; `[server]` tells which modules to load; each
-/// loaded module declares its own sections; then files and environment are checked against all sections.
+/// loaded module declares its own sections; then files and environment are checked against all
+/// sections.
 #pragma once
 
 #include <map>

@@ -80,12 +80,12 @@ TEST_F(ConfigurationTest, CollectsProblemsOfAllSections) {
 }
 
 TEST_F(ConfigurationTest, AModuleThatCannotBeLoadedIsToldBesideTheServersProblems) {
-  auto configuration = Load(
-      "[server]\nmodules = ['alpha', 'other_build']\nuse_tls = 5\n[alpha]\nsize = 'x'\n");
+  auto configuration =
+      Load("[server]\nmodules = ['alpha', 'other_build']\nuse_tls = 5\n[alpha]\nsize = 'x'\n");
   ASSERT_FALSE(configuration.ok());
-  EXPECT_THAT(configuration.status().message(),
-              AllOf(HasSubstr("server.use_tls"), HasSubstr("it was built as"),
-                    Not(HasSubstr("[alpha]"))));
+  EXPECT_THAT(
+      configuration.status().message(),
+      AllOf(HasSubstr("server.use_tls"), HasSubstr("it was built as"), Not(HasSubstr("[alpha]"))));
 }
 
 TEST_F(ConfigurationTest, WhatIsNoTomlEndsIt) {

@@ -11,8 +11,8 @@
 
 namespace longbow::server {
 
-/// One thread that runs jobs at intervals, one after the other. Jobs may block for a while; the next run
-/// of a job comes its interval after the last one ended.
+/// One thread that runs jobs at intervals, one after the other. Jobs may block for a while; the
+/// next run of a job comes its interval after the last one ended.
 class Housekeeper {
  public:
   struct Job {

@@ -18,10 +18,8 @@ TEST(HousekeeperTest, RunsEachJobAgainAndAgain) {
                              {std::chrono::milliseconds(3), [&] {
                                 if (++slow == 2) slow_done.set_value();
                               }}});
-    EXPECT_EQ(fast_done.get_future().wait_for(std::chrono::seconds(30)),
-              std::future_status::ready);
-    EXPECT_EQ(slow_done.get_future().wait_for(std::chrono::seconds(30)),
-              std::future_status::ready);
+    EXPECT_EQ(fast_done.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
+    EXPECT_EQ(slow_done.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
   }
 }
 

@@ -16,7 +16,7 @@ namespace longbow::server {
 namespace {
 
 // Of calls whose task was cancelled at the end of the grace time: to carry the error to the client.
-constexpr std::chrono::milliseconds kLastWords{200};
+constexpr std::chrono::milliseconds kLastWords{100};
 constexpr std::chrono::milliseconds kSweepInterval{1000};
 
 std::string Milliseconds(std::chrono::steady_clock::duration duration) {
@@ -25,7 +25,8 @@ std::string Milliseconds(std::chrono::steady_clock::duration duration) {
 
 std::string MakeNodeId(Random& random) {
   char host[65] = {};
-  if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == 0) return random.NextId().substr(0, 16);
+  if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == 0)
+    return random.NextId().substr(0, 16);
   return std::string(host) + "-" + random.NextId().substr(0, 8);
 }
 
@@ -52,8 +53,7 @@ Node::Node(Configuration configuration, std::unique_ptr<Logger> logger, Monotoni
       module_context_{settings_, *logger_, clock_, arrow::default_memory_pool()},
       registry_(Registry::Make()),
       modules_(std::move(configuration.modules)) {
-  options_.dispatcher.node_id =
-      options_.node_id.empty() ? MakeNodeId(random_) : options_.node_id;
+  options_.dispatcher.node_id = options_.node_id.empty() ? MakeNodeId(random_) : options_.node_id;
   tasks_ = TaskRegistry::Make(options_.tasks, &clock_, logger_.get());
   timer_ = flight::Timer::Make(&clock_);
   flight::DispatcherParts parts;
@@ -87,15 +87,20 @@ arrow::Status Node::Start() {
 }
 
 arrow::Status Node::Listen() {
-  // Calls may come before Start() has returned, and need the location. Only a port that was not chosen
-  // is unknown until then; but nobody else knows it either.
+  // Calls may come before Start() has returned, and need the location. Only a port that was not
+  // chosen is unknown until then; but nobody else knows it either.
   const bool port_is_known = options_.listen_host.empty() || options_.listen_port != 0;
   if (port_is_known) {
     location_ = AdvertisedUri(options_, options_.listen_port);
     dispatcher_->SetLocation(location_);
   }
-  ARROW_ASSIGN_OR_RAISE(server_, transport::Server::Start(options_.transport, dispatcher_.get(),
-                                                          logger_.get()));
+  auto started = transport::Server::Start(options_.transport, dispatcher_.get(), logger_.get());
+  if (!started.ok()) {
+    return started.status().WithMessage(started.status().message(),
+                                        " (settings listen_host, listen_port and "
+                                        "listen_unix_socket of [server])");
+  }
+  server_ = *std::move(started);
   if (!port_is_known) {
     location_ = AdvertisedUri(options_, port());
     dispatcher_->SetLocation(location_);
@@ -117,8 +122,8 @@ void Node::LogReady() {
   for (const auto& service : registry_->services()) {
     services += (services.empty() ? "" : ", ") + service->description().name;
   }
-  logger_->Info("longbow " LONGBOW_VERSION " is ready on " + where + " (services: " +
-                    (services.empty() ? "none" : services) + ") in " +
+  logger_->Info("longbow " LONGBOW_VERSION " is ready on " + where +
+                    " (services: " + (services.empty() ? "none" : services) + ") in " +
                     Milliseconds(clock_.Now() - started_) + " ms",
                 {{"node", node_id()}, {"location", location_}});
 }
@@ -130,11 +135,10 @@ void Node::Shutdown() {
   if (server_ != nullptr) {
     server_->SetServing(false);
     dispatcher_->BeginShutdown();
-    // The transport waits for calls while this thread waits for it; where the grace time does not do,
-    // cancelling the tasks gives the calls that wait for them an error of their own.
-    auto transport_down = std::async(std::launch::async, [this] {
-      server_->Shutdown(options_.shutdown_grace + kLastWords);
-    });
+    // The transport waits for calls while this thread waits for it; where the grace time does not
+    // do, cancelling the tasks gives the calls that wait for them an error of their own.
+    auto transport_down = std::async(
+        std::launch::async, [this] { server_->Shutdown(options_.shutdown_grace + kLastWords); });
     transport_down.wait_for(options_.shutdown_grace);
     tasks_->Shutdown();
     transport_down.get();

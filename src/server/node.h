@@ -3,10 +3,12 @@
 ///
 /// The life of a node:
 ///   1. `Make` takes a checked configuration, makes all parts, and registers the modules.
-///   2. `Start` starts the modules in order, listens, tells gRPC's health service, and logs one line.
-///   3. `Shutdown`: the health service says "not serving"; new calls are refused with SHUTTING_DOWN; open
-///      ones may go on for the grace time; then tasks are cancelled, which ends the calls that wait for
-///      them; what is still open is cut off; modules are stopped in the reverse order.
+///   2. `Start` starts the modules in order, listens, tells gRPC's health service, and logs one
+///   line.
+///   3. `Shutdown`: the health service says "not serving"; new calls are refused with
+///   SHUTTING_DOWN; open
+///      ones may go on for the grace time; then tasks are cancelled, which ends the calls that wait
+///      for them; what is still open is cut off; modules are stopped in the reverse order.
 ///   4. The destructor shuts down if need be, and destroys all in the reverse order of making.
 #pragma once
 
@@ -37,8 +39,8 @@ class Node {
   Node(const Node&) = delete;
   Node& operator=(const Node&) = delete;
 
-  /// Blocks. Errors: those of a module that cannot start; an address that cannot be listened on, with
-  /// the address and what to do. After an error nothing runs any more.
+  /// Blocks. Errors: those of a module that cannot start; an address that cannot be listened on,
+  /// with the address and what to do. After an error nothing runs any more.
   arrow::Status Start();
 
   /// Blocks for the grace time, as long as calls are open, and until the modules have stopped.

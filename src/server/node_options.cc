@@ -41,11 +41,13 @@ std::string ReadPem(const Settings& settings, const std::string& name,
     if (stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode)) file.open(path, std::ios::binary);
     if (!file.is_open()) {
       const char* why = S_ISDIR(info.st_mode) ? "it is a folder" : std::strerror(errno);
-      problems->push_back({"", setting + " names the file " + path + ", which cannot be read: " + why});
+      problems->push_back(
+          {"", setting + " names the file " + path + ", which cannot be read: " + why});
       return {};
     }
     if (info.st_size > kMaxPemBytes) {
-      problems->push_back({"", setting + " names the file " + path + ", which is larger than 1 MiB"});
+      problems->push_back(
+          {"", setting + " names the file " + path + ", which is larger than 1 MiB"});
       return {};
     }
     std::ostringstream content;
@@ -53,8 +55,9 @@ std::string ReadPem(const Settings& settings, const std::string& name,
     text = content.str();
   }
   if (!text.empty() && text.find("-----BEGIN ") == std::string::npos) {
-    problems->push_back({"", setting + " is not PEM; it must be a text with \"-----BEGIN\", or @ and "
-                                       "the path of a file with one"});
+    problems->push_back({"", setting +
+                                 " is not PEM; it must be a text with \"-----BEGIN\", or @ and "
+                                 "the path of a file with one"});
     return {};
   }
   return text;
@@ -116,8 +119,9 @@ void ReadAddresses(const Settings& settings, NodeOptions* options, std::vector<P
     options->transport.addresses.push_back("unix:" + options->unix_socket);
   }
   if (options->transport.addresses.empty()) {
-    problems->push_back({"", "the server would listen nowhere; set server.listen_host or "
-                             "server.listen_unix_socket"});
+    problems->push_back({"",
+                         "the server would listen nowhere; set server.listen_host or "
+                         "server.listen_unix_socket"});
   }
   if (options->advertise_host.empty() && !options->listen_host.empty()) {
     options->advertise_host =

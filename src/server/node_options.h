@@ -37,8 +37,8 @@ struct NodeOptions {
 };
 
 /// Reads the section, and the files that PEM settings name. Blocks.
-/// Errors: BAD_ARGUMENT with one line for each problem: settings that do not go together, PEM texts or
-/// files that are none.
+/// Errors: BAD_ARGUMENT with one line for each problem: settings that do not go together, PEM texts
+/// or files that are none.
 arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings);
 
 /// The URI of a TCP address, or of a Unix socket where `host` is empty: `grpc://127.0.0.1:17001`,

@@ -21,8 +21,7 @@ using ::testing::Not;
 
 arrow::Result<NodeOptions> Options(const std::string& server_section) {
   std::vector<config::Problem> problems;
-  const auto document =
-      config::ParseToml("[server]\n" + server_section, "longbow.toml", &problems);
+  const auto document = config::ParseToml("[server]\n" + server_section, "longbow.toml", &problems);
   auto checked = config::CheckSettings(document, config::CoreSections());
   problems.insert(problems.end(), checked.problems.begin(), checked.problems.end());
   ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
@@ -67,7 +66,8 @@ TEST(NodeOptionsTest, HasTheSameDefaultsAsTheParts) {
 }
 
 TEST(NodeOptionsTest, MakesAddressesAndUris) {
-  auto options = Options("listen_host = '::1'\nlisten_port = 0\nlisten_unix_socket = '/run/l.sock'");
+  auto options =
+      Options("listen_host = '::1'\nlisten_port = 0\nlisten_unix_socket = '/run/l.sock'");
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_THAT(options->transport.addresses, ElementsAre("[::1]:0", "unix:/run/l.sock"));
   EXPECT_EQ(AdvertisedUri(*options, 5), "grpc://[::1]:5");
@@ -90,9 +90,9 @@ TEST(NodeOptionsTest, ReadsPemTextsAndFiles) {
   const auto file = std::filesystem::temp_directory_path() /
                     ("longbow_node_options_test_" + std::to_string(getpid()) + ".pem");
   std::ofstream(file) << "-----BEGIN PRIVATE KEY-----\nabc\n";
-  auto options = Options(std::string("use_tls = true\nuse_mtls = true\ntls_certificate = ") + kPem +
-                         "\ntls_private_key = '@" + file.string() +
-                         "'\ntls_root_certificate = " + kPem);
+  auto options =
+      Options(std::string("use_tls = true\nuse_mtls = true\ntls_certificate = ") + kPem +
+              "\ntls_private_key = '@" + file.string() + "'\ntls_root_certificate = " + kPem);
   std::filesystem::remove(file);
   ASSERT_TRUE(options.ok()) << options.status();
   ASSERT_TRUE(options->transport.tls.has_value());

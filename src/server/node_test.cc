@@ -72,9 +72,9 @@ TEST_F(NodeTest, AnswersFromStartToShutdown) {
   ASSERT_TRUE((*node)->Start().ok());
   EXPECT_GT((*node)->port(), 0);
   EXPECT_EQ((*node)->location(), "grpc://127.0.0.1:" + std::to_string((*node)->port()));
-  EXPECT_THAT(log_.Get(),
-              Contains(MatchesRegex("longbow [0-9.]+ is ready on grpc://127.0.0.1:[0-9]+ [(]services: "
-                                    "alpha, beta[)] in [0-9]+ ms")));
+  EXPECT_THAT(log_.Get(), Contains(MatchesRegex(
+                              "longbow [0-9.]+ is ready on grpc://127.0.0.1:[0-9]+ [(]services: "
+                              "alpha, beta[)] in [0-9]+ ms")));
 
   auto client = Connect(**node);
   ASSERT_TRUE(client.ok()) << client.status();

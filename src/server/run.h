@@ -7,8 +7,8 @@
 
 namespace longbow::server {
 
-/// Waits for SIGTERM or SIGINT, then shuts the node down. A second signal during that ends the process
-/// at once, with exit code 1 and without any cleaning up.
+/// Waits for SIGTERM or SIGINT, then shuts the node down. A second signal during that ends the
+/// process at once, with exit code 1 and without any cleaning up.
 void RunUntilSignal(Node* node, SignalWatcher* signals);
 
 }  // namespace longbow::server

@@ -10,8 +10,9 @@
 
 namespace longbow::server {
 
-/// Takes SIGTERM and SIGINT for the whole process, and makes SIGHUP and SIGPIPE be ignored. Made by the
-/// main thread before any other thread starts, since threads inherit what is blocked. One at a time.
+/// Takes SIGTERM and SIGINT for the whole process, and makes SIGHUP and SIGPIPE be ignored. Made by
+/// the main thread before any other thread starts, since threads inherit what is blocked. One at a
+/// time.
 class SignalWatcher {
  public:
   static arrow::Result<std::unique_ptr<SignalWatcher>> Make();

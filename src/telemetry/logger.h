@@ -18,13 +18,14 @@ struct LogOptions {
   bool for_people = false;           ///< text instead of JSON
   bool colours = false;              ///< of text
   int fd = 2;                        ///< where to; not owned
-  /// How long a line may wait for a reader that is slow, before it is dropped. After one was dropped,
-  /// lines do not wait at all until the reader takes some again; then a line tells how many are missing.
+  /// How long a line may wait for a reader that is slow, before it is dropped. After one was
+  /// dropped, lines do not wait at all until the reader takes some again; then a line tells how
+  /// many are missing.
   int max_wait_ms = 100;
 };
 
-/// Makes a logger. Its functions never throw, and wait no longer than `max_wait_ms`. A line goes out as
-/// soon as it is logged, so the last words before a crash are there.
+/// Makes a logger. Its functions never throw, and wait no longer than `max_wait_ms`. A line goes
+/// out as soon as it is logged, so the last words before a crash are there.
 std::unique_ptr<Logger> MakeLogger(const LogOptions& options);
 
 /// `debug`, `info`, `warning` or `error`, as in the setting `log_level`; anything else is `kInfo`.

@@ -1,5 +1,5 @@
-// A module for the tests of the loader, whose FAULT is chosen when it is compiled, and whose name is
-// MODULE_NAME. Without a fault it provides the service MODULE_NAME.
+// A module for the tests of the loader, whose FAULT is chosen when it is compiled, and whose name
+// is MODULE_NAME. Without a fault it provides the service MODULE_NAME.
 #include <stdexcept>
 
 #include <arrow/record_batch.h>
@@ -90,10 +90,14 @@ class FaultyModule : public longbow::Module {
 
 #if FAULT == FAULT_CREATE_NULL
 extern "C" {
-__attribute__((used, section(".longbow.identity"), visibility("default"))) extern const char
-    longbow_module_identity[] = LONGBOW_BUILD_IDENTITY;
+__attribute__((used, section(".longbow.identity"),
+               visibility("default"))) extern const char longbow_module_identity[] =
+    LONGBOW_BUILD_IDENTITY;
 __attribute__((used, visibility("default"))) extern const ::longbow::ModuleEntry longbow_module = {
-    sizeof(::longbow::ModuleEntry), MODULE_NAME, "1.0", LONGBOW_BUILD_IDENTITY,
+    sizeof(::longbow::ModuleEntry),
+    MODULE_NAME,
+    "1.0",
+    LONGBOW_BUILD_IDENTITY,
     []() -> ::longbow::Module* { return nullptr; },
     [](::longbow::Module* module) { delete module; }};
 }
