@@ -22,6 +22,8 @@ namespace {
 using config::Problem;
 
 constexpr char kSection[] = "server";
+// For actions, puts and lists while tasks have all the other threads.
+constexpr int kSpareThreads = 4;
 constexpr int64_t kMaxPemBytes = int64_t{1} << 20;
 
 int GetSmallInt(const Settings& settings, std::string_view name) {
@@ -143,6 +145,7 @@ void ReadTransport(const Settings& settings, transport::ServerOptions* options) 
 
 void ReadTasks(const Settings& settings, TaskLimits* limits) {
   limits->threads = GetSmallInt(settings, "task_threads");
+  limits->spare_threads = kSpareThreads;
   limits->queue_length = GetSmallInt(settings, "task_queue_length");
   limits->max_tasks = GetSmallInt(settings, "task_max_count");
   limits->buffer_bytes = settings.GetInt(kSection, "task_buffer_bytes");

@@ -78,7 +78,8 @@ TaskInfo PooledTask::info() const {
           .progress = produced_all_ || state_ == TaskState::kDone ? 1.0 : progress_.load(),
           .created = created_,
           .rows = rows_,
-          .bytes = bytes_};
+          .bytes = bytes_,
+          .repeatable = repeatable_};
 }
 
 bool PooledTask::EndedLocked() const {

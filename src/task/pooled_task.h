@@ -40,7 +40,7 @@ struct TaskEnvironment {
       : limits(task_limits),
         clock(its_clock),
         logger(its_logger),
-        pool(task_limits.threads, task_limits.queue_length) {}
+        pool(task_limits.threads, task_limits.queue_length, task_limits.spare_threads) {}
 
   const TaskLimits limits;
   const Clock* const clock;

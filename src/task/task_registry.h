@@ -15,7 +15,8 @@ namespace longbow {
 class Logger;
 
 struct TaskLimits {
-  int threads = 32;         ///< started when needed
+  int threads = 32;         ///< that run tasks; started when needed
+  int spare_threads = 0;    ///< more of them, for `RunSoon` only
   int queue_length = 1024;  ///< starts that wait for a thread; more: BACKPRESSURE
   int max_tasks = 10000;    ///< known at once, ended ones included; more: BACKPRESSURE
   int64_t buffer_bytes = int64_t{8} << 20;      ///< per streaming result, that is not yet read

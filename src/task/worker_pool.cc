@@ -10,8 +10,9 @@
 
 namespace longbow {
 
-WorkerPool::WorkerPool(int threads, int short_queue_length)
-    : max_threads_(static_cast<size_t>(std::max(threads, 1))),
+WorkerPool::WorkerPool(int threads, int short_queue_length, int spare_threads)
+    : max_jobs_(static_cast<size_t>(std::max(threads, 1))),
+      max_threads_(max_jobs_ + static_cast<size_t>(std::max(spare_threads, 0))),
       short_queue_length_(static_cast<size_t>(std::max(short_queue_length, 0))) {}
 
 WorkerPool::~WorkerPool() { Shutdown(); }
@@ -46,7 +47,9 @@ bool WorkerPool::Enqueue(std::shared_ptr<Job> job, bool first) {
 }
 
 bool WorkerPool::ProvideWorkerLocked() {
-  if (short_work_.size() + jobs_.size() > idle_ && threads_.size() < max_threads_) {
+  // Spare workers are for short work that finds all others busy.
+  const size_t may_be = short_work_.empty() ? max_jobs_ : max_threads_;
+  if (short_work_.size() + jobs_.size() > idle_ && threads_.size() < may_be) {
     try {
       threads_.emplace_back([this] { RunWorker(); });
     } catch (const std::system_error&) {
@@ -66,7 +69,7 @@ bool WorkerPool::has_waiting() const {
 
 int WorkerPool::free_threads() const {
   std::lock_guard lock(mutex_);
-  return static_cast<int>(max_threads_ - running_);
+  return static_cast<int>(std::min(max_jobs_ - running_jobs_, max_threads_ - running_));
 }
 
 void WorkerPool::RunWorker() {
@@ -78,10 +81,12 @@ void WorkerPool::RunWorker() {
     if (!short_work_.empty()) {
       work = std::move(short_work_.front());
       short_work_.pop_front();
-    } else if (!jobs_.empty()) {
+    } else if (!jobs_.empty() && running_jobs_ < max_jobs_) {
       job = std::move(jobs_.front());
       jobs_.pop_front();
+      ++running_jobs_;
     } else if (stopping_) {
+      // Jobs that are left are taken by those who run jobs now.
       return;
     } else {
       ++idle_;
@@ -91,15 +96,20 @@ void WorkerPool::RunWorker() {
     }
     ++running_;
     lock.unlock();
-    if (work) {
-      work();
-    } else {
+    const bool ran_job = job != nullptr;
+    if (ran_job) {
       job->RunJob();
+    } else {
+      work();
     }
     work = nullptr;
     job.reset();
     lock.lock();
     --running_;
+    if (!ran_job) continue;
+    --running_jobs_;
+    // This worker may take short work next, while a spare one waits that may run the job now.
+    if (!jobs_.empty() && !short_work_.empty() && idle_ > 0) work_there_.notify_one();
   }
 }
 

@@ -2,7 +2,9 @@
 /// The node's worker threads: a fixed number, started when there is work for them.
 ///
 /// Two queues. Short work (`RunSoon`) goes first and is bounded. Jobs are queued at most once each
-/// by who owns them, so their number is bounded there. All functions are thread-safe.
+/// by who owns them, so their number is bounded there. A few workers can be spared for short work,
+/// so that a node all of whose threads run jobs can still be asked, and told to cancel them. All
+/// functions are thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -27,9 +29,10 @@ class WorkerPool {
     virtual void RunJob() = 0;
   };
 
-  /// \param threads how many workers there may be
+  /// \param threads how many jobs may run at once, and how many workers there may be for them
   /// \param short_queue_length pieces of short work that may wait while no worker is free
-  WorkerPool(int threads, int short_queue_length);
+  /// \param spare_threads how many more workers there may be that never run jobs
+  WorkerPool(int threads, int short_queue_length, int spare_threads = 0);
   /// As `Shutdown`. Not on a worker.
   ~WorkerPool();
   WorkerPool(const WorkerPool&) = delete;
@@ -44,7 +47,7 @@ class WorkerPool {
 
   /// Whether something waits for a worker.
   bool has_waiting() const;
-  /// Workers that run nothing, those not started included.
+  /// How many more jobs could run now.
   int free_threads() const;
 
   /// Refuses new work, runs what was accepted, and returns when all workers have ended. Idempotent.
@@ -56,7 +59,8 @@ class WorkerPool {
   bool ProvideWorkerLocked();
   void RunWorker();
 
-  const size_t max_threads_;
+  const size_t max_jobs_;
+  const size_t max_threads_;  ///< the spare ones included
   const size_t short_queue_length_;
 
   mutable std::mutex mutex_;
@@ -66,6 +70,7 @@ class WorkerPool {
   std::vector<std::thread> threads_;
   size_t idle_ = 0;     ///< workers that wait for work
   size_t running_ = 0;  ///< workers that run something
+  size_t running_jobs_ = 0;
   bool stopping_ = false;
 
   std::mutex shutdown_mutex_;  ///< a second `Shutdown` waits for the first

@@ -96,6 +96,47 @@ TEST(WorkerPool, ShortWorkBeyondTheQueueIsRefused) {
   EXPECT_EQ(ran, 2);
 }
 
+TEST(WorkerPool, SpareThreadsRunShortWorkAndNoJobs) {
+  WorkerPool pool(1, 100, /*spare_threads=*/1);
+  Gate busy, go;
+  ASSERT_TRUE(pool.Enqueue(MakeJob([&] {
+    busy.Open();
+    EXPECT_TRUE(go.Wait());
+  })));
+  ASSERT_TRUE(busy.Wait());
+  std::atomic<bool> second{false};
+  ASSERT_TRUE(pool.Enqueue(MakeJob([&] { second = true; })));
+  for (int i = 0; i < 10; ++i) {
+    Gate done;
+    ASSERT_TRUE(pool.RunSoon([&] { done.Open(); }).ok());
+    ASSERT_TRUE(done.Wait());
+  }
+  EXPECT_EQ(pool.free_threads(), 0);
+  EXPECT_FALSE(second);
+  go.Open();
+  pool.Shutdown();
+  EXPECT_TRUE(second);
+}
+
+TEST(WorkerPool, JobsGoOnWhileShortWorkKeepsTheirWorker) {
+  WorkerPool pool(1, 100, /*spare_threads=*/1);
+  Gate busy, go, spare, short_go, ran;
+  ASSERT_TRUE(pool.Enqueue(MakeJob([&] {
+    busy.Open();
+    EXPECT_TRUE(go.Wait());
+  })));
+  ASSERT_TRUE(busy.Wait());
+  // The spare worker has been started, and waits for work again.
+  ASSERT_TRUE(pool.RunSoon([&] { spare.Open(); }).ok());
+  ASSERT_TRUE(spare.Wait());
+  ASSERT_TRUE(pool.Enqueue(MakeJob([&] { ran.Open(); })));
+  ASSERT_TRUE(pool.RunSoon([&] { EXPECT_TRUE(short_go.Wait()); }).ok());
+  go.Open();
+  // Whichever worker took the short work, the other one runs the job.
+  EXPECT_TRUE(ran.Wait());
+  short_go.Open();
+}
+
 TEST(WorkerPool, ShutdownRunsWhatWasAcceptedAndRefusesMore) {
   WorkerPool pool(2, 1000);
   std::atomic<int> ran{0};
