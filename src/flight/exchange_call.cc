@@ -39,7 +39,18 @@ class ExchangeInput : public arrow::RecordBatchReader,
         limit_bytes_(open->node->options.exchange_buffer_bytes),
         idle_(std::chrono::seconds(open->node->options.exchange_idle_sec)) {}
 
+  /// After `first` was run, and if `CheckStart` finds nothing wrong.
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
+
+  /// Errors: what went wrong before the first batch. The schema may come in a message of its own
+  /// behind the descriptor.
+  arrow::Status CheckStart() const {
+    std::lock_guard lock(mutex_);
+    if (schema_) return arrow::Status::OK();
+    ARROW_RETURN_NOT_OK(error_);
+    return MakeError(ErrorCode::kBadArgument, "the exchange has no schema",
+                     "The schema of what is sent comes before its first batch.");
+  }
 
   /// Runs `first` once there is something to read, or nothing will come: until then no thread is taken.
   void Start(std::function<void()> first) {
@@ -89,6 +100,7 @@ class ExchangeInput : public arrow::RecordBatchReader,
     std::function<void()> first;
     {
       std::lock_guard lock(mutex_);
+      if (!schema_) schema_ = receiver_->schema();
       if (!item.ok()) {
         error_ = item.status();
       } else if (!*item) {
@@ -114,7 +126,7 @@ class ExchangeInput : public arrow::RecordBatchReader,
   OpenCount count_;
   int64_t limit_bytes_;
   std::chrono::seconds idle_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<arrow::RecordBatch>> batches_;
   int64_t bytes_ = 0;
@@ -124,17 +136,13 @@ class ExchangeInput : public arrow::RecordBatchReader,
   std::function<void()> first_;
 };
 
-arrow::Status CheckExchange(const Command& command, const ReceivedStart& start) {
+arrow::Status CheckExchange(const Command& command) {
   if (!command.inputs.empty() && command.inputs.count("input") != 0) {
     return MakeError(ErrorCode::kBadArgument,
                      "payload.inputs.input is the stream that the exchange sends; leave it out");
   }
   if (command.sink.path || command.sink.cache || command.sink.repeatable) {
     return MakeError(ErrorCode::kBadArgument, "an exchange has no sink: its result streams back");
-  }
-  if (!start.schema) {
-    return MakeError(ErrorCode::kBadArgument, "the exchange has no schema",
-                     "The first message carries the descriptor and the schema of what is sent.");
   }
   return arrow::Status::OK();
 }
@@ -174,9 +182,9 @@ void RunExchange(const OpenCallPtr& open, std::shared_ptr<const Command> command
 }
 
 void ExchangeCommand(const OpenCallPtr& open, const std::shared_ptr<DataReceiver>& receiver,
-                     const ReceivedStart& start, Command command) {
+                     Command command) {
   NodeContext* node = open->node;
-  auto status = CheckExchange(command, start);
+  auto status = CheckExchange(command);
   if (!status.ok()) return open->Finish(status);
   if (node->open_exchanges.load() >= node->options.max_exchanges) {
     return open->Finish(MakeError(ErrorCode::kBackpressure,
@@ -184,7 +192,11 @@ void ExchangeCommand(const OpenCallPtr& open, const std::shared_ptr<DataReceiver
   }
   auto input = std::make_shared<ExchangeInput>(open, receiver);
   auto shared = std::make_shared<const Command>(std::move(command));
-  input->Start([open, shared, input] { RunExchange(open, shared, input); });
+  input->Start([open, shared, input] {
+    auto started = input->CheckStart();
+    if (!started.ok()) return open->Finish(started);
+    RunExchange(open, shared, input);
+  });
 }
 
 }  // namespace
@@ -200,7 +212,7 @@ void ServeDoExchange(OpenCallPtr open) {
         ParseCommandDescriptor(start->descriptor.cmd, open->node->options.command_limits);
     if (!parsed.ok()) return open->Finish(parsed.status());
     if (auto* command = std::get_if<Command>(&*parsed)) {
-      return ExchangeCommand(open, receiver, *start, std::move(*command));
+      return ExchangeCommand(open, receiver, std::move(*command));
     }
     if (std::holds_alternative<RawCommand>(*parsed)) {
       return TakeItems(open, receiver, std::move(*start), &FlightMethods::DoExchange);
