@@ -35,7 +35,8 @@ arrow::Result<FlightPath> ParsePathArgument(const std::string& text) {
 // When it was made, and until when it is there: what a FlightInfo does not say.
 void AddTimes(Connection* connection, const FlightPath& path, ListedFlight* flight) {
   auto answer = AskJson(connection, "DescribeFlight", Value::Object{{"path", PathValue(path)}});
-  // It may have gone in the meantime, or the server may know no such action: the times stay unknown.
+  // It may have gone in the meantime, or the server may know no such action: the times stay
+  // unknown.
   if (!answer.ok()) return;
   flight->created_us = TimeField(*answer, "created");
   flight->expires_us = TimeField(*answer, "expires");
@@ -78,15 +79,15 @@ arrow::Status Put(const PutCommandOptions& options, Session* session) {
   if (!options.file_format.empty()) {
     format = DataFormatFromName(options.file_format);
     if (!format) {
-      return UsageError("--format '" + options.file_format + "' is none of parquet, csv, json, arrow");
+      return UsageError("--format '" + options.file_format +
+                        "' is none of parquet, csv, json, arrow");
     }
   }
   ARROW_ASSIGN_OR_RAISE(auto reader, OpenDataFile(options.file, format));
   Progress progress("sending", session->show_progress);
-  ARROW_ASSIGN_OR_RAISE(
-      const Receipt receipt,
-      Upload(session->connection.get(), reader.get(), {path, options.if_exists, options.ttl_sec},
-             &progress));
+  ARROW_ASSIGN_OR_RAISE(const Receipt receipt,
+                        Upload(session->connection.get(), reader.get(),
+                               {path, options.if_exists, options.ttl_sec}, &progress));
   progress.Hide();
   const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
   Say(std::string(receipt.reused ? "kept " : "stored ") + SafeForTerminal(path.ToString()) +
@@ -125,8 +126,8 @@ arrow::Status List(const ListOptions& options, Session* session) {
 
 arrow::Result<FlightSummary> SummaryOfPath(Connection* connection, const FlightPath& path) {
   const auto descriptor = arrow::flight::FlightDescriptor::Path(path.parts());
-  ARROW_ASSIGN_OR_RAISE(
-      auto info, connection->flight().GetFlightInfo(connection->CallOptions(), descriptor));
+  ARROW_ASSIGN_OR_RAISE(auto info,
+                        connection->flight().GetFlightInfo(connection->CallOptions(), descriptor));
   FlightSummary summary;
   summary.flight.path = path.ToString();
   summary.flight.rows = info->total_records();
@@ -137,7 +138,8 @@ arrow::Result<FlightSummary> SummaryOfPath(Connection* connection, const FlightP
   AddTimes(connection, path, &summary.flight);
   for (const auto& endpoint : info->endpoints()) {
     if (endpoint.locations.empty()) summary.endpoints.emplace_back("this node");
-    for (const auto& location : endpoint.locations) summary.endpoints.push_back(location.ToString());
+    for (const auto& location : endpoint.locations)
+      summary.endpoints.push_back(location.ToString());
   }
   arrow::ipc::DictionaryMemo memo;
   ARROW_ASSIGN_OR_RAISE(summary.schema, info->GetSchema(&memo));
@@ -194,7 +196,9 @@ arrow::Status Remove(const RemoveOptions& options, Session* session) {
   ARROW_ASSIGN_OR_RAISE(auto answer,
                         AskJson(session->connection.get(), "DeleteFlights", std::move(body)));
   const int64_t deleted = IntegerField(answer, "deleted");
-  Say("deleted " + GroupedNumber(deleted) + (deleted == 1 ? " flight\n" : " flights\n"));
+  if (deleted > 0 || wanted == 0) {
+    Say("deleted " + GroupedNumber(deleted) + (deleted == 1 ? " flight\n" : " flights\n"));
+  }
   if (deleted >= wanted) return arrow::Status::OK();
   return MakeError(ErrorCode::kNotFound,
                    wanted == 1 ? "there is no flight at '" + options.paths.front() + "'"
@@ -206,7 +210,8 @@ arrow::Status Actions(const ActionsOptions& options, Session* session) {
   Connection* connection = session->connection.get();
   ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(options.client.output));
   if (options.name.empty()) {
-    ARROW_ASSIGN_OR_RAISE(auto actions, connection->flight().ListActions(connection->CallOptions()));
+    ARROW_ASSIGN_OR_RAISE(auto actions,
+                          connection->flight().ListActions(connection->CallOptions()));
     std::vector<NamedText> rows;
     for (const auto& action : actions) rows.push_back({action.type, action.description});
     ARROW_ASSIGN_OR_RAISE(auto batch, NamesBatch("action", "description", rows));
@@ -215,8 +220,8 @@ arrow::Status Actions(const ActionsOptions& options, Session* session) {
   ARROW_ASSIGN_OR_RAISE(auto bodies, RunAction(connection, options.name, options.body));
   for (const std::string& body : bodies) {
     // Bytes as they are for a program; for people without what could steer the terminal.
-    ARROW_RETURN_NOT_OK(output->stream()->Write(
-        (output->to_terminal() ? SafeForTerminal(body) : body) + "\n"));
+    ARROW_RETURN_NOT_OK(
+        output->stream()->Write((output->to_terminal() ? SafeForTerminal(body) : body) + "\n"));
   }
   return output->Commit();
 }

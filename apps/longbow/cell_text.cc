@@ -89,6 +89,8 @@ void AppendFloat(Float value, std::string* out) {
     char buffer[40];
     const auto end = std::to_chars(buffer, buffer + sizeof(buffer), value).ptr;
     out->append(buffer, end);
+    // A whole number is still seen to be no integer.
+    if (std::string_view(buffer, end).find_first_of(".e") == std::string_view::npos) *out += ".0";
   }
 }
 
@@ -165,9 +167,9 @@ class CellVisitor {
   }
   arrow::Status Visit(const arrow::MonthDayNanoIntervalArray& array) {
     const auto value = array.GetValue(row_);
-    *out_ += "{\"months\":" + std::to_string(value.months) + ",\"days\":" +
-             std::to_string(value.days) + ",\"nanoseconds\":" + std::to_string(value.nanoseconds) +
-             "}";
+    *out_ += "{\"months\":" + std::to_string(value.months) +
+             ",\"days\":" + std::to_string(value.days) +
+             ",\"nanoseconds\":" + std::to_string(value.nanoseconds) + "}";
     return arrow::Status::OK();
   }
 

@@ -140,11 +140,12 @@ void AddOutputOptions(CLI::App* command, ClientOptions* options) {
 
 void AddStoringOptions(CLI::App* command, std::string* if_exists, std::optional<int64_t>* ttl_sec) {
   command
-      ->add_option("--if-exists", *if_exists,
-                   "What to do when the path is taken: error (the default), reuse what is there, or "
-                   "replace it")
+      ->add_option(
+          "--if-exists", *if_exists,
+          "What to do when the path is taken: error (the default), reuse what is there, or "
+          "replace it")
       ->check(CLI::IsMember({"error", "reuse", "replace"}, CLI::ignore_case))
-      ->type_name("error|reuse|replace");
+      ->type_name("POLICY");
   command->add_option("--ttl", *ttl_sec, "Seconds after which the flight is deleted")
       ->check(CLI::PositiveNumber)
       ->type_name("SEC");
@@ -159,15 +160,12 @@ struct Command {
 
 template <typename Options>
 Command<Options> AddCommand(CLI::App& app, const char* name, const char* summary,
-                            const char* footer, ChosenCommand& chosen,
-                            int (*run)(const Options&)) {
+                            const char* footer, ChosenCommand& chosen, int (*run)(const Options&)) {
   auto options = std::make_shared<Options>();
   CLI::App* command = app.add_subcommand(name, summary);
   command->footer(std::string(footer).substr(1) + "\n" + kExitCodes);
   AddConnectionOptions(command, &options->client);
-  command->callback([options, &chosen, run] {
-    chosen = [options, run] { return run(*options); };
-  });
+  command->callback([options, &chosen, run] { chosen = [options, run] { return run(*options); }; });
   return {command, options};
 }
 
@@ -176,8 +174,9 @@ void AddSql(CLI::App& app, ChosenCommand& chosen) {
       app, "sql", "Run a query over stored flights, sources of the server, or local files",
       kSqlFooter, chosen, client::RunSql);
   command
-      ->add_option("query", options->query, "DuckDB SQL; - reads it from standard input, @FILE from "
-                                            "a file")
+      ->add_option("query", options->query,
+                   "DuckDB SQL; - reads it from standard input, @FILE from "
+                   "a file")
       ->type_name("QUERY")
       ->required();
   command
@@ -186,8 +185,7 @@ void AddSql(CLI::App& app, ChosenCommand& chosen) {
       ->type_name("NAME=FLIGHT")
       ->type_size(1)
       ->allow_extra_args(false);
-  command
-      ->add_option("--sink", options->sink, "Store the result under this path of the server")
+  command->add_option("--sink", options->sink, "Store the result under this path of the server")
       ->type_name("PATH");
   AddStoringOptions(command, &options->if_exists, &options->ttl_sec);
   command->add_flag("--cache", options->cache,
@@ -227,14 +225,14 @@ void AddPut(CLI::App& app, ChosenCommand& chosen) {
 }
 
 void AddCatalog(CLI::App& app, ChosenCommand& chosen) {
-  auto list = AddCommand<client::ListOptions>(app, "ls", "List stored flights", kListFooter,
-                                              chosen, client::RunList);
+  auto list = AddCommand<client::ListOptions>(app, "ls", "List stored flights", kListFooter, chosen,
+                                              client::RunList);
   list.app->add_option("prefix", list.options->prefix, "Only below this path")->type_name("PREFIX");
   AddOutputOptions(list.app, &list.options->client);
 
   auto info = AddCommand<client::InfoOptions>(
-      app, "info", "Tell schema, size and place of a flight, without its data", kInfoFooter,
-      chosen, client::RunInfo);
+      app, "info", "Tell schema, size and place of a flight, without its data", kInfoFooter, chosen,
+      client::RunInfo);
   info.app
       ->add_option("flight", info.options->flight,
                    "A path, connector:SOURCE[/PATH], or a command as JSON")
@@ -248,9 +246,9 @@ void AddCatalog(CLI::App& app, ChosenCommand& chosen) {
   remove.app->add_option("--prefix", remove.options->prefix, "Delete all below this path instead")
       ->type_name("PREFIX");
 
-  auto actions = AddCommand<client::ActionsOptions>(
-      app, "actions", "List the node's actions, or run one", kActionsFooter, chosen,
-      client::RunActions);
+  auto actions =
+      AddCommand<client::ActionsOptions>(app, "actions", "List the node's actions, or run one",
+                                         kActionsFooter, chosen, client::RunActions);
   actions.app->add_option("name", actions.options->name, "The action to run; none: list them")
       ->type_name("NAME");
   actions.app->add_option("body", actions.options->body, "Its body, usually JSON")

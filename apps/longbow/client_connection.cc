@@ -33,7 +33,8 @@ arrow::Result<std::pair<std::string, std::string>> ParseHeader(const std::string
   }
   std::string value = text.substr(equals + 1);
   if (std::any_of(value.begin(), value.end(), [](char c) { return c < 0x20 || c == 0x7F; })) {
-    return UsageError("--header " + name + ": the value has a character that is no printable ASCII");
+    return UsageError("--header " + name +
+                      ": the value has a character that is no printable ASCII");
   }
   return std::pair{std::move(name), std::move(value)};
 }

@@ -29,7 +29,8 @@ bool IsUsage(const arrow::Status& status) {
   return status.detail() != nullptr && std::string_view(status.detail()->type_id()) == kUsageDetail;
 }
 
-// Arrow's client wraps what the server said: "Flight returned ... error, with message: TEXT. Detail:
+// Arrow's client wraps what the server said: "Flight returned ... error, with message: TEXT.
+// Detail:
 // ...", and appends its own state.
 std::string Unwrapped(std::string message) {
   constexpr std::string_view kBefore = "with message: ";
@@ -55,15 +56,17 @@ std::string RetryHint(ErrorCode code, const std::string& server) {
   const bool other = (number & kRetryOther) != 0;
   if (here && other) return "hint: try again in a moment, or another node with --server\n";
   if (here) return "hint: try again in a moment\n";
-  if (other) return "hint: another node than " + server + " may answer this; name it with --server\n";
+  if (other)
+    return "hint: another node than " + server + " may answer this; name it with --server\n";
   return "";
 }
 
 Failure Unreachable(const std::string& message, const std::string& server) {
-  return {app::kExitUnreachable, "error: no server answers at " + SafeForTerminal(server) + "\n  " +
-                                SafeForTerminal(message, 512) +
-                                "\nhint: start one with `longbow start`, or name another one with "
-                                "--server or LONGBOW_SERVER\n"};
+  return {app::kExitUnreachable,
+          "error: no server answers at " + SafeForTerminal(server) + "\n  " +
+              SafeForTerminal(message, 512) +
+              "\nhint: start one with `longbow start`, or name another one with "
+              "--server or LONGBOW_SERVER\n"};
 }
 
 // Each line of `text` indented, and safe.
@@ -84,8 +87,8 @@ Failure FromServer(const arrow::Status& status, const ErrorDetail& error,
   if (name == "CUSTOM") name += " " + std::to_string(static_cast<int>(error.code()));
   // A message of several lines (an SQL error with its position) keeps them.
   std::string_view message = status.message();
-  std::string text = "error " + name + ": " +
-                     SafeForTerminal(message.substr(0, message.find('\n'))) + "\n";
+  std::string text =
+      "error " + name + ": " + SafeForTerminal(message.substr(0, message.find('\n'))) + "\n";
   if (const size_t rest = message.find('\n'); rest != std::string_view::npos) {
     text += Indented(message.substr(rest + 1));
   }
@@ -107,7 +110,8 @@ arrow::Status FromFlightClient(const arrow::Status& status) {
 }
 
 Failure DescribeFailure(const arrow::Status& original, const std::string& server) {
-  if (IsUsage(original)) return {app::kExitUsage, "error: " + SafeForTerminal(original.message()) + "\n"};
+  if (IsUsage(original))
+    return {app::kExitUsage, "error: " + SafeForTerminal(original.message()) + "\n"};
   if (arrow::internal::ErrnoFromStatus(original) == EPIPE) return {app::kExitOk, ""};
   const arrow::Status status = FromFlightClient(original);
   if (const ErrorDetail* error = ErrorDetailOf(status)) return FromServer(status, *error, server);
@@ -119,7 +123,8 @@ Failure DescribeFailure(const arrow::Status& original, const std::string& server
     if (flight->code() == arrow::flight::FlightStatusCode::TimedOut) {
       return {app::kExitFailure, "error TIMEOUT: no answer within --timeout\n"};
     }
-    return {app::kExitFailure, "error " + flight->CodeAsString() + ": " + SafeForTerminal(message) + "\n"};
+    return {app::kExitFailure,
+            "error " + flight->CodeAsString() + ": " + SafeForTerminal(message) + "\n"};
   }
   return {app::kExitFailure, "error: " + SafeForTerminal(Unwrapped(status.message())) + "\n"};
 }

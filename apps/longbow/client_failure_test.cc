@@ -26,9 +26,10 @@ arrow::Status FromServer(const arrow::Status& status) {
 }
 
 TEST(FailureTest, NamesTheServersErrorWithItsDetail) {
-  const auto failure = DescribeFailure(
-      FromServer(MakeError(ErrorCode::kNotFound, "there is no flight at 'a'", "ListFlights tells.")),
-      kServer);
+  const auto failure =
+      DescribeFailure(FromServer(MakeError(ErrorCode::kNotFound, "there is no flight at 'a'",
+                                           "ListFlights tells.")),
+                      kServer);
   EXPECT_EQ(failure.exit_code, app::kExitFailure);
   EXPECT_EQ(failure.text, "error NOT_FOUND: there is no flight at 'a'\n  ListFlights tells.\n");
 }
@@ -41,9 +42,11 @@ TEST(FailureTest, KeepsTheLinesOfASqlError) {
 }
 
 TEST(FailureTest, GivesRetryAdvice) {
-  auto text = DescribeFailure(FromServer(MakeError(ErrorCode::kBackpressure, "full")), kServer).text;
-  EXPECT_EQ(text, "error BACKPRESSURE: full\nhint: try again in a moment, or another node with "
-                  "--server\n");
+  auto text =
+      DescribeFailure(FromServer(MakeError(ErrorCode::kBackpressure, "full")), kServer).text;
+  EXPECT_EQ(text,
+            "error BACKPRESSURE: full\nhint: try again in a moment, or another node with "
+            "--server\n");
   text = DescribeFailure(FromServer(MakeError(ErrorCode::kUnauthenticated, "no")), kServer).text;
   EXPECT_NE(text.find("--token"), std::string::npos);
 }
@@ -62,13 +65,14 @@ TEST(FailureTest, TellsWhatToStartWhenNobodyAnswers) {
 }
 
 TEST(FailureTest, AServerThatIsBusyIsNotAServerThatIsNotThere) {
-  EXPECT_EQ(DescribeFailure(FromServer(MakeError(ErrorCode::kNotReady, "starting")), kServer).exit_code,
-            app::kExitFailure);
+  EXPECT_EQ(
+      DescribeFailure(FromServer(MakeError(ErrorCode::kNotReady, "starting")), kServer).exit_code,
+      app::kExitFailure);
 }
 
 TEST(FailureTest, IsSafeForATerminal) {
-  const auto failure =
-      DescribeFailure(FromServer(MakeError(ErrorCode::kCommandFailed, "a\x1b[2Jb", "c\x1b]d")), kServer);
+  const auto failure = DescribeFailure(
+      FromServer(MakeError(ErrorCode::kCommandFailed, "a\x1b[2Jb", "c\x1b]d")), kServer);
   EXPECT_EQ(failure.text.find('\x1b'), std::string::npos);
 }
 

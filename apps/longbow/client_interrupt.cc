@@ -1,12 +1,12 @@
 #include "client_interrupt.h"
 
+#include <pthread.h>
+#include <unistd.h>
 #include <csignal>
 #include <cstdio>
 #include <map>
 #include <mutex>
-#include <pthread.h>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 
 #include "commands.h"

@@ -10,8 +10,8 @@ namespace longbow::client {
 /// While it lives, SIGINT and SIGTERM run the cleanups, newest first, and end the process with 130,
 /// whatever its other threads are doing. A second signal ends it at once. SIGPIPE is ignored.
 ///
-/// Made before any other thread is started, so that all inherit the blocked signals; once per process.
-/// Thread-safe.
+/// Made before any other thread is started, so that all inherit the blocked signals; once per
+/// process. Thread-safe.
 class InterruptGuard {
  public:
   InterruptGuard();
@@ -19,8 +19,8 @@ class InterruptGuard {
   InterruptGuard(const InterruptGuard&) = delete;
   InterruptGuard& operator=(const InterruptGuard&) = delete;
 
-  /// Work for the case of an interrupt, dropped when the handle is. It runs on a thread of its own and
-  /// must end in a few seconds.
+  /// Work for the case of an interrupt, dropped when the handle is. It runs on a thread of its own
+  /// and must end in a few seconds.
   class Cleanup {
    public:
     Cleanup() = default;

@@ -1,5 +1,7 @@
 #include "client_output.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -7,8 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <string_view>
-#include <sys/ioctl.h>
-#include <unistd.h>
 #include <utility>
 
 #include <arrow/api.h>
@@ -66,7 +66,8 @@ bool LocaleIsUtf8() {
 arrow::Result<Format> ChooseFormat(const OutputOptions& options, bool to_terminal) {
   if (!options.format.empty()) {
     if (auto format = FormatFromName(options.format)) return *format;
-    return UsageError("--format '" + options.format + "' is none of table, csv, json, arrow, parquet");
+    return UsageError("--format '" + options.format +
+                      "' is none of table, csv, json, arrow, parquet");
   }
   if (!options.file.empty()) {
     if (auto format = FormatFromFileName(options.file)) return *format;

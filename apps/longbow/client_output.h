@@ -21,11 +21,12 @@ struct OutputOptions {
   std::optional<int64_t> limit;  ///< rows; 0: all; nothing: 40 of a table on a terminal, else all
 };
 
-/// The place, opened. A file appears under its name when `Commit` is called, not before; what is not
-/// committed is removed.
+/// The place, opened. A file appears under its name when `Commit` is called, not before; what is
+/// not committed is removed.
 class Output {
  public:
-  /// Errors: usage for a format that is none, or binary output to a terminal; what the file system says.
+  /// Errors: usage for a format that is none, or binary output to a terminal; what the file system
+  /// says.
   static arrow::Result<std::unique_ptr<Output>> Open(const OutputOptions& options);
   ~Output();
 
@@ -36,8 +37,8 @@ class Output {
   int64_t limit() const { return limit_; }
   arrow::io::OutputStream* stream() { return stream_.get(); }
 
-  /// Writes out what is buffered, and gives the file its name. Errors: EPIPE where the reader of the pipe
-  /// has gone.
+  /// Writes out what is buffered, and gives the file its name. Errors: EPIPE where the reader of
+  /// the pipe has gone.
   arrow::Status Commit();
 
  private:
@@ -64,8 +65,8 @@ struct Shown {
   int hidden_columns = 0;
 };
 
-/// Writes `reader` to `output` up to its limit. Rows beyond it are counted from `total_rows` (-1: not
-/// known), or by reading on for at most half a second. Does not commit. Blocks.
+/// Writes `reader` to `output` up to its limit. Rows beyond it are counted from `total_rows` (-1:
+/// not known), or by reading on for at most half a second. Does not commit. Blocks.
 arrow::Result<Shown> ShowResult(arrow::RecordBatchReader* reader, int64_t total_rows,
                                 Progress* progress, Output* output);
 

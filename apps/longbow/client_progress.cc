@@ -1,10 +1,10 @@
 #include "client_progress.h"
 
+#include <unistd.h>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
-#include <unistd.h>
 #include <utility>
 
 #include "display_text.h"

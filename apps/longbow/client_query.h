@@ -2,10 +2,10 @@
 /// From a descriptor to its rows: runs a command with polling, and reads the endpoints it names.
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <condition_variable>
 #include <string>
 #include <vector>
 
@@ -32,9 +32,9 @@ class Query {
   Query(Connection* connection, InterruptGuard* interrupts, Progress* progress);
   ~Query();
 
-  /// Blocks until the flight is known: of a command with a sink until it is stored, else until its first
-  /// rows can be read. Polls (PollFlightInfo); asks a server that cannot with GetFlightInfo. When the
-  /// time limit ends first, the command is cancelled.
+  /// Blocks until the flight is known: of a command with a sink until it is stored, else until its
+  /// first rows can be read. Polls (PollFlightInfo); asks a server that cannot with GetFlightInfo.
+  /// When the time limit ends first, the command is cancelled.
   arrow::Status Run(const arrow::flight::FlightDescriptor& descriptor);
 
   /// After `Run`.

@@ -55,13 +55,13 @@ arrow::Status SendAll(arrow::RecordBatchReader* reader, const UploadOptions& opt
   }
 }
 
-// The server's last word; earlier messages tell how far it is.
+// The server's last word; earlier messages tell how far it is (ACCEPTED, RECEIVED).
 std::optional<Receipt> ReadReceipt(arrow::flight::FlightMetadataReader* reader) {
   std::optional<Receipt> receipt;
   std::shared_ptr<arrow::Buffer> message;
   while (reader->ReadMetadata(&message).ok() && message != nullptr) {
     auto value = Value::FromJson(std::string_view(*message));
-    if (!value.ok() || value->Find("revision") == nullptr) continue;
+    if (!value.ok() || StringField(*value, "state") != "STORED") continue;
     receipt = Receipt{IntegerField(*value, "rows"), IntegerField(*value, "bytes"),
                       IntegerField(*value, "revision"), BoolField(*value, "reused")};
   }
@@ -86,8 +86,8 @@ arrow::Result<Receipt> Upload(Connection* connection, arrow::RecordBatchReader* 
   const arrow::Status sent = SendAll(reader, options, put.writer.get(), progress);
   const bool server_ended = !sent.ok() && sent.IsIOError();
   if (!sent.ok() && !server_ended) {
-    // What was read is broken, so nothing of it may be stored. Destroying the writer would end the call
-    // well; left alone, it breaks off with the process, which is about to end.
+    // What was read is broken, so nothing of it may be stored. Destroying the writer would end the
+    // call well; left alone, it breaks off with the process, which is about to end.
     arrow::flight::FlightStreamWriter* left_alone = put.writer.release();
     (void)left_alone;
     return sent;
@@ -128,7 +128,8 @@ arrow::Status TemporaryFlights::UploadFiles(std::vector<InputArgument>* inputs) 
     if (file == nullptr) continue;
     auto path = FlightPath::Make({"tmp", folder_, input.name});
     if (!path.ok()) {
-      return UsageError("--input " + input.name + ": the name cannot be part of a path; take "
+      return UsageError("--input " + input.name +
+                        ": the name cannot be part of a path; take "
                         "another one for a file");
     }
     progress_->SetVerb("sending " + file->path);

@@ -37,8 +37,8 @@ struct Receipt {
 arrow::Result<Receipt> Upload(Connection* connection, arrow::RecordBatchReader* reader,
                               const UploadOptions& options, Progress* progress);
 
-/// Local files made into flights below `tmp/` for the time of a query. They are deleted when this is
-/// destroyed, when the user interrupts, and at the latest by the server, an hour after.
+/// Local files made into flights below `tmp/` for the time of a query. They are deleted when this
+/// is destroyed, when the user interrupts, and at the latest by the server, an hour after.
 class TemporaryFlights {
  public:
   /// All outlive it.

@@ -1,8 +1,8 @@
 #include "data_file.h"
 
-#include <array>
-#include <cstring>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include <arrow/api.h>
@@ -11,6 +11,7 @@
 #include <arrow/ipc/api.h>
 #include <arrow/json/api.h>
 #include <arrow/util/compression.h>
+#include <arrow/util/io_util.h>
 #include <parquet/arrow/reader.h>
 
 #include "client_failure.h"
@@ -58,6 +59,42 @@ arrow::Compression::type CompressionOf(std::string_view* name) {
 
 using Reader = std::shared_ptr<arrow::RecordBatchReader>;
 
+// Standard input, which may be a pipe: Arrow's own file streams want to seek.
+class StandardInput : public arrow::io::InputStream {
+ public:
+  arrow::Status Close() override {
+    closed_ = true;
+    return arrow::Status::OK();
+  }
+  bool closed() const override { return closed_; }
+  arrow::Result<int64_t> Tell() const override { return position_; }
+
+  arrow::Result<int64_t> Read(int64_t bytes, void* out) override {
+    int64_t done = 0;
+    while (done < bytes) {
+      const ssize_t got =
+          ::read(STDIN_FILENO, static_cast<char*>(out) + done, static_cast<size_t>(bytes - done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return arrow::internal::IOErrorFromErrno(errno, "cannot read standard input");
+      if (got == 0) break;
+      done += got;
+    }
+    position_ += done;
+    return done;
+  }
+
+  arrow::Result<std::shared_ptr<arrow::Buffer>> Read(int64_t bytes) override {
+    ARROW_ASSIGN_OR_RAISE(auto buffer, arrow::AllocateResizableBuffer(bytes));
+    ARROW_ASSIGN_OR_RAISE(const int64_t got, Read(bytes, buffer->mutable_data()));
+    ARROW_RETURN_NOT_OK(buffer->Resize(got));
+    return std::shared_ptr<arrow::Buffer>(std::move(buffer));
+  }
+
+ private:
+  bool closed_ = false;
+  int64_t position_ = 0;
+};
+
 // The reader of an Arrow file as one of a stream.
 class ArrowFileReader : public arrow::RecordBatchReader {
  public:
@@ -100,8 +137,8 @@ class ParquetReader : public arrow::RecordBatchReader {
 };
 
 arrow::Result<Reader> OpenArrowFile(const std::string& path) {
-  ARROW_ASSIGN_OR_RAISE(auto file, arrow::io::MemoryMappedFile::Open(
-                                       path, arrow::io::FileMode::READ));
+  ARROW_ASSIGN_OR_RAISE(auto file,
+                        arrow::io::MemoryMappedFile::Open(path, arrow::io::FileMode::READ));
   constexpr std::string_view kMagic = "ARROW1";
   ARROW_ASSIGN_OR_RAISE(auto head, file->ReadAt(0, static_cast<int64_t>(kMagic.size())));
   if (std::string_view(*head) == kMagic) {
@@ -157,13 +194,12 @@ std::optional<DataFormat> DataFormatFromFileName(std::string_view name) {
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> OpenDataFile(
     const std::string& path, std::optional<DataFormat> format) {
   if (path == "-") {
-    // A copy of the descriptor: closing the stream must not close standard input.
-    ARROW_ASSIGN_OR_RAISE(auto input, arrow::io::ReadableFile::Open(dup(STDIN_FILENO)));
-    return OpenStream(std::move(input), format.value_or(DataFormat::kArrow));
+    return OpenStream(std::make_shared<StandardInput>(), format.value_or(DataFormat::kArrow));
   }
   if (!format) format = DataFormatFromFileName(path);
   if (!format) {
-    return UsageError("'" + path + "' has no ending that tells what is in it (.parquet, .csv, "
+    return UsageError("'" + path +
+                      "' has no ending that tells what is in it (.parquet, .csv, "
                       ".json, .arrow); say it with --format");
   }
   if (access(path.c_str(), R_OK) != 0) {

@@ -56,10 +56,10 @@ TEST_F(DataFileTest, ReadsCsvAndItsCompressedForms) {
   const std::string csv = "a,b\n1,x\n2,NA\n";
   EXPECT_EQ(RowsOf(WriteText("t.csv", csv)), 2);
   auto codec = *arrow::util::Codec::Create(arrow::Compression::GZIP);
-  std::string packed(static_cast<size_t>(codec->MaxCompressedLen(
-                         static_cast<int64_t>(csv.size()),
-                         reinterpret_cast<const uint8_t*>(csv.data()))),
-                     '\0');
+  std::string packed(
+      static_cast<size_t>(codec->MaxCompressedLen(static_cast<int64_t>(csv.size()),
+                                                  reinterpret_cast<const uint8_t*>(csv.data()))),
+      '\0');
   packed.resize(static_cast<size_t>(*codec->Compress(
       static_cast<int64_t>(csv.size()), reinterpret_cast<const uint8_t*>(csv.data()),
       static_cast<int64_t>(packed.size()), reinterpret_cast<uint8_t*>(packed.data()))));
@@ -86,8 +86,7 @@ TEST_F(DataFileTest, ReadsArrowFilesAndStreams) {
 
 TEST_F(DataFileTest, ReadsParquet) {
   auto out = *arrow::io::FileOutputStream::Open(PathOf("t.parquet"));
-  ASSERT_TRUE(
-      parquet::arrow::WriteTable(*Sample(), arrow::default_memory_pool(), out, 1024).ok());
+  ASSERT_TRUE(parquet::arrow::WriteTable(*Sample(), arrow::default_memory_pool(), out, 1024).ok());
   ASSERT_TRUE(out->Close().ok());
   EXPECT_EQ(RowsOf(PathOf("t.parquet")), 3);
 }

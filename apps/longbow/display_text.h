@@ -15,8 +15,8 @@ struct DecodedCharacter {
   bool valid = false;
 };
 
-/// Decodes the UTF-8 character at the front of `text`, which is not empty. Overlong forms, surrogates
-/// and what is cut off are invalid, and one byte long.
+/// Decodes the UTF-8 character at the front of `text`, which is not empty. Overlong forms,
+/// surrogates and what is cut off are invalid, and one byte long.
 DecodedCharacter DecodeCharacter(std::string_view text);
 
 /// Columns that a terminal gives to a Unicode character: 0 for combining and invisible ones, 2 for
@@ -33,8 +33,8 @@ int DisplayWidth(std::string_view text);
 /// \param max_bytes the answer is not made much longer than this; what follows is left out
 std::string SafeForTerminal(std::string_view text, size_t max_bytes = std::string_view::npos);
 
-/// The longest beginning of `text` that fits `max_width` columns, ended by `ellipsis` (of one column
-/// per character) if something was cut. `text` is as `SafeForTerminal` returns it.
+/// The longest beginning of `text` that fits `max_width` columns, ended by `ellipsis` (of one
+/// column per character) if something was cut. `text` is as `SafeForTerminal` returns it.
 std::string CutToWidth(std::string_view text, int max_width, std::string_view ellipsis);
 
 /// `1,234,567`

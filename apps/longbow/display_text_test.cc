@@ -11,10 +11,10 @@ TEST(DisplayWidthTest, CountsTerminalColumns) {
   EXPECT_EQ(DisplayWidth("Zürich"), 6);
   EXPECT_EQ(DisplayWidth("東京"), 4);
   EXPECT_EQ(DisplayWidth("한국"), 4);
-  EXPECT_EQ(DisplayWidth("e\u0301"), 1);       // e and a combining accent
-  EXPECT_EQ(DisplayWidth("a\u200Bb"), 2);      // zero width space
-  EXPECT_EQ(DisplayWidth("\U0001F600"), 2);    // an emoji
-  EXPECT_EQ(DisplayWidth("\xff\xfe"), 2);      // no UTF-8
+  EXPECT_EQ(DisplayWidth("e\u0301"), 1);     // e and a combining accent
+  EXPECT_EQ(DisplayWidth("a\u200Bb"), 2);    // zero width space
+  EXPECT_EQ(DisplayWidth("\U0001F600"), 2);  // an emoji
+  EXPECT_EQ(DisplayWidth("\xff\xfe"), 2);    // no UTF-8
 }
 
 TEST(DecodeCharacterTest, RefusesWhatIsNoUtf8) {
@@ -32,8 +32,8 @@ TEST(SafeForTerminalTest, WritesOutWhatSteersATerminal) {
   EXPECT_EQ(SafeForTerminal("\x1b[31mred\x1b[0m"), "\\x1b[31mred\\x1b[0m");
   EXPECT_EQ(SafeForTerminal("a\nb\tc\rd"), "a\\nb\\tc\\rd");
   EXPECT_EQ(SafeForTerminal("\x7f"), "\\x7f");
-  EXPECT_EQ(SafeForTerminal("\u009b31m"), "\\u009b31m");    // the one-byte form of ESC [
-  EXPECT_EQ(SafeForTerminal("a\u202Eb"), "a\\u202eb");      // right-to-left override
+  EXPECT_EQ(SafeForTerminal("\u009b31m"), "\\u009b31m");  // the one-byte form of ESC [
+  EXPECT_EQ(SafeForTerminal("a\u202Eb"), "a\\u202eb");    // right-to-left override
   EXPECT_EQ(SafeForTerminal("\u2028"), "\\u2028");
   EXPECT_EQ(SafeForTerminal("a\xff"), "a\\xff");
   EXPECT_EQ(SafeForTerminal(std::string_view("\0x", 2)), "\\x00x");

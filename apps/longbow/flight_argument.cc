@@ -17,8 +17,8 @@ bool StartsWith(std::string_view text, std::string_view beginning) {
 arrow::Result<FlightArgument> ParsePath(std::string_view text) {
   auto path = FlightPath::Parse(text);
   if (!path.ok()) {
-    return UsageError("'" + std::string(text) + "' is no path of a flight: " +
-                      path.status().message());
+    return UsageError("'" + std::string(text) +
+                      "' is no path of a flight: " + path.status().message());
   }
   return *path;
 }
@@ -33,8 +33,9 @@ arrow::Result<FlightArgument> ParseConnector(std::string_view text) {
   const size_t slash = text.find('/');
   const std::string_view source = text.substr(0, slash);
   if (source.empty()) {
-    return UsageError("write connector:SOURCE or connector:SOURCE/PATH, SOURCE being a name in the "
-                      "server's settings ([connector.source.SOURCE])");
+    return UsageError(
+        "write connector:SOURCE or connector:SOURCE/PATH, SOURCE being a name in the "
+        "server's settings ([connector.source.SOURCE])");
   }
   Value::Object payload{{"source", source}};
   if (slash != std::string_view::npos && slash + 1 < text.size()) {
@@ -92,7 +93,8 @@ Value MakeSqlCommand(const SqlRequest& request) {
   Value::Object inputs;
   for (const InputArgument& input : request.inputs) {
     Value::Object source;
-    if (const auto* path = std::get_if<FlightPath>(&input.source)) source["path"] = PathValue(*path);
+    if (const auto* path = std::get_if<FlightPath>(&input.source))
+      source["path"] = PathValue(*path);
     if (const auto* made = std::get_if<CommandArgument>(&input.source)) {
       source["command"] = made->command;
     }

@@ -6,7 +6,8 @@
 ///   - `connector:SOURCE[/PATH]`   a source of the server's settings, or a file within it
 ///   - `{"service": ...}`          any command, as JSON
 ///   - `@FILE`, `./FILE`, `/FILE`  a local file (as an input of a query only)
-///   - `sales.parquet`             a local file too, if one of that name exists and its ending is known
+///   - `sales.parquet`             a local file too, if one of that name exists and its ending is
+///   known
 #pragma once
 
 #include <functional>

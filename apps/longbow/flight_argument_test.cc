@@ -37,7 +37,9 @@ std::string CommandOf(std::string_view text) {
   return command == nullptr ? "no command" : command->command.ToJson();
 }
 
-int ExitCodeFor(const arrow::Status& status) { return DescribeFailure(status, "grpc://x").exit_code; }
+int ExitCodeFor(const arrow::Status& status) {
+  return DescribeFailure(status, "grpc://x").exit_code;
+}
 
 TEST(FlightArgumentTest, ReadsStoredFlights) {
   EXPECT_EQ(PathOf("reports/2026/q1"), "reports/2026/q1");
@@ -65,8 +67,8 @@ TEST(FlightArgumentTest, ReadsCommands) {
 }
 
 TEST(FlightArgumentTest, RefusesTheRestAsWrongUsage) {
-  for (const char* text : {"", "a//b", "./missing.csv", "@missing", "/etc", "connector:",
-                           "connector:/x", "{\"service\":", "path:", "a\nb"}) {
+  for (const char* text : {"", "a//b", "./missing.csv", "@missing", "/etc",
+                           "connector:", "connector:/x", "{\"service\":", "path:", "a\nb"}) {
     auto flight = ParseFlightArgument(text, OnlySales);
     ASSERT_FALSE(flight.ok()) << text;
     EXPECT_EQ(ExitCodeFor(flight.status()), app::kExitUsage) << text;
@@ -92,7 +94,8 @@ TEST(InputArgumentTest, IsANameAndAFlight) {
 TEST(SqlCommandTest, IsTheEnvelopeOfTheProtocol) {
   SqlRequest request;
   request.query = "SELECT 1";
-  EXPECT_EQ(MakeSqlCommand(request).ToJson(), R"({"payload":{"query":"SELECT 1"},"service":"sql"})");
+  EXPECT_EQ(MakeSqlCommand(request).ToJson(),
+            R"({"payload":{"query":"SELECT 1"},"service":"sql"})");
   request.inputs.push_back(*ParseInputArgument("s=raw/sales", OnlySales));
   request.inputs.push_back(*ParseInputArgument("f=connector:nyc", OnlySales));
   request.sink = *FlightPath::Parse("reports/q1");

@@ -39,8 +39,8 @@ void AppendSchema(const arrow::Schema& schema, std::string* out) {
   AppendLine("columns", std::to_string(schema.num_fields()), out);
   for (const auto& field : schema.fields()) {
     const std::string name = SafeForTerminal(field->name());
-    *out += "  " + name + std::string(static_cast<size_t>(widest - DisplayWidth(name)), ' ') + "  " +
-            SafeForTerminal(field->type()->ToString());
+    *out += "  " + name + std::string(static_cast<size_t>(widest - DisplayWidth(name)), ' ') +
+            "  " + SafeForTerminal(field->type()->ToString());
     if (!field->nullable()) *out += " not null";
     if (field->HasMetadata()) *out += "  {" + MetadataText(*field->metadata()) + "}";
     *out += "\n";
@@ -80,8 +80,9 @@ std::string SummaryAsText(const FlightSummary& summary, int64_t now_us) {
     AppendLine("path", SafeForTerminal(flight.path), &out);
     AppendLine("rows", flight.rows < 0 ? "?" : GroupedNumber(flight.rows), &out);
     AppendLine("bytes",
-               flight.bytes < 0 ? "?"
-                                : GroupedNumber(flight.bytes) + " (" + HumanBytes(flight.bytes) + ")",
+               flight.bytes < 0
+                   ? "?"
+                   : GroupedNumber(flight.bytes) + " (" + HumanBytes(flight.bytes) + ")",
                &out);
     AppendLine("revision", std::to_string(summary.revision), &out);
     if (flight.created_us) {

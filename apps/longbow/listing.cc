@@ -26,8 +26,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ForPeople(
     ARROW_RETURN_NOT_OK(paths.Append(flight.path));
     ARROW_RETURN_NOT_OK(AppendCount(flight.rows, &rows));
     ARROW_RETURN_NOT_OK(sizes.Append(flight.bytes < 0 ? "?" : HumanBytes(flight.bytes)));
-    ARROW_RETURN_NOT_OK(ages.Append(
-        flight.created_us ? HumanAge((now_us - *flight.created_us) / kMicros) : "?"));
+    ARROW_RETURN_NOT_OK(
+        ages.Append(flight.created_us ? HumanAge((now_us - *flight.created_us) / kMicros) : "?"));
     ARROW_RETURN_NOT_OK(expiries.Append(
         flight.expires_us ? "in " + HumanAge((*flight.expires_us - now_us) / kMicros) : "never"));
   }
@@ -37,10 +37,10 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ForPeople(
   ARROW_RETURN_NOT_OK(sizes.Finish(&columns[2]));
   ARROW_RETURN_NOT_OK(ages.Finish(&columns[3]));
   ARROW_RETURN_NOT_OK(expiries.Finish(&columns[4]));
-  auto schema = arrow::schema(
-      {arrow::field("path", arrow::utf8()), arrow::field("rows", arrow::int64()),
-       arrow::field("bytes", arrow::utf8()), arrow::field("age", arrow::utf8()),
-       arrow::field("expires", arrow::utf8())});
+  auto schema =
+      arrow::schema({arrow::field("path", arrow::utf8()), arrow::field("rows", arrow::int64()),
+                     arrow::field("bytes", arrow::utf8()), arrow::field("age", arrow::utf8()),
+                     arrow::field("expires", arrow::utf8())});
   return arrow::RecordBatch::Make(std::move(schema), static_cast<int64_t>(flights.size()),
                                   std::move(columns));
 }
@@ -66,10 +66,10 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ForPrograms(
   ARROW_RETURN_NOT_OK(sizes.Finish(&columns[2]));
   ARROW_RETURN_NOT_OK(created.Finish(&columns[3]));
   ARROW_RETURN_NOT_OK(expires.Finish(&columns[4]));
-  auto schema = arrow::schema({arrow::field("path", arrow::utf8()),
-                               arrow::field("rows", arrow::int64()),
-                               arrow::field("bytes", arrow::int64()),
-                               arrow::field("created", time), arrow::field("expires", time)});
+  auto schema =
+      arrow::schema({arrow::field("path", arrow::utf8()), arrow::field("rows", arrow::int64()),
+                     arrow::field("bytes", arrow::int64()), arrow::field("created", time),
+                     arrow::field("expires", time)});
   return arrow::RecordBatch::Make(std::move(schema), static_cast<int64_t>(flights.size()),
                                   std::move(columns));
 }
@@ -93,8 +93,8 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> NamesBatch(const std::string&
   std::vector<std::shared_ptr<arrow::Array>> columns(2);
   ARROW_RETURN_NOT_OK(names.Finish(&columns[0]));
   ARROW_RETURN_NOT_OK(texts.Finish(&columns[1]));
-  auto schema = arrow::schema({arrow::field(name_column, arrow::utf8()),
-                               arrow::field(text_column, arrow::utf8())});
+  auto schema = arrow::schema(
+      {arrow::field(name_column, arrow::utf8()), arrow::field(text_column, arrow::utf8())});
   return arrow::RecordBatch::Make(std::move(schema), static_cast<int64_t>(rows.size()),
                                   std::move(columns));
 }

@@ -216,9 +216,9 @@ arrow::Result<std::unique_ptr<ResultWriter>> MakeParquetWriter(
                         ->max_row_group_length(int64_t{1} << 20)
                         ->build();
   auto arrow_properties = parquet::ArrowWriterProperties::Builder().store_schema()->build();
-  ARROW_ASSIGN_OR_RAISE(auto writer, parquet::arrow::FileWriter::Open(
-                                         *schema, arrow::default_memory_pool(), Borrow(out),
-                                         properties, arrow_properties));
+  ARROW_ASSIGN_OR_RAISE(
+      auto writer, parquet::arrow::FileWriter::Open(*schema, arrow::default_memory_pool(),
+                                                    Borrow(out), properties, arrow_properties));
   return std::make_unique<ParquetWriter>(std::move(writer), out);
 }
 

@@ -19,7 +19,8 @@ enum class Format { kTable, kCsv, kJson, kArrow, kParquet };
 
 /// `table`, `csv`, `json` (also `ndjson`, `jsonl`), `arrow`, `parquet`; nothing for another name.
 std::optional<Format> FormatFromName(std::string_view name);
-/// By a file's ending: `.csv`, `.json`, `.jsonl`, `.ndjson`, `.arrow`, `.arrows`, `.feather`, `.ipc`,
+/// By a file's ending: `.csv`, `.json`, `.jsonl`, `.ndjson`, `.arrow`, `.arrows`, `.feather`,
+/// `.ipc`,
 /// `.parquet`, `.txt` (a table); nothing for another one.
 std::optional<Format> FormatFromFileName(std::string_view name);
 

@@ -25,7 +25,8 @@ std::shared_ptr<arrow::RecordBatch> OneColumn(const std::shared_ptr<arrow::Array
                                   values->length(), {values});
 }
 
-std::string Written(Format format, const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches) {
+std::string Written(Format format,
+                    const std::vector<std::shared_ptr<arrow::RecordBatch>>& batches) {
   auto out = *arrow::io::BufferOutputStream::Create();
   auto writer = MakeResultWriter(format, batches.front()->schema(), {}, out.get());
   EXPECT_TRUE(writer.ok()) << writer.status();
@@ -51,7 +52,7 @@ TEST(CsvTest, WritesEveryKindOfType) {
   EXPECT_EQ(Csv(Values(arrow::int64(), "[9223372036854775807, -1]")),
             "v\n9223372036854775807\n-1\n");
   EXPECT_EQ(Csv(Values(arrow::uint8(), "[255]")), "v\n255\n");
-  EXPECT_EQ(Csv(Values(arrow::float64(), "[0.1, 1e300, 3]")), "v\n0.1\n1e+300\n3\n");
+  EXPECT_EQ(Csv(Values(arrow::float64(), "[0.1, 1e300, 3]")), "v\n0.1\n1e+300\n3.0\n");
   EXPECT_EQ(Csv(Values(arrow::decimal128(10, 2), R"(["12.30", "-0.05"])")), "v\n12.30\n-0.05\n");
   EXPECT_EQ(Csv(Values(arrow::date32(), "[15706]")), "v\n2013-01-01\n");
   EXPECT_EQ(Csv(Values(arrow::time32(arrow::TimeUnit::SECOND), "[19800]")), "v\n05:30:00\n");
@@ -85,8 +86,8 @@ TEST(JsonTest, WritesEveryKindOfType) {
   EXPECT_EQ(Json(Values(arrow::decimal128(5, 1), R"(["1.5"])")), "{\"v\":1.5}\n");
   EXPECT_EQ(Json(Values(arrow::map(arrow::utf8(), arrow::int32()), R"([[["k", 1]], null])")),
             "{\"v\":[[\"k\",1]]}\n{\"v\":null}\n");
-  const auto nested =
-      arrow::struct_({arrow::field("x", arrow::list(arrow::utf8())), arrow::field("y", arrow::date32())});
+  const auto nested = arrow::struct_(
+      {arrow::field("x", arrow::list(arrow::utf8())), arrow::field("y", arrow::date32())});
   EXPECT_EQ(Json(Values(nested, R"([[["a", null], 0]])")),
             "{\"v\":{\"x\":[\"a\",null],\"y\":\"1970-01-01\"}}\n");
 }
@@ -100,19 +101,21 @@ TEST(JsonTest, EscapesControlCharactersAndReplacesWhatIsNoUtf8) {
 TEST(CellTest, SeesThroughDictionariesAndUnions) {
   const auto dictionary = arrow::dictionary(arrow::int8(), arrow::utf8());
   EXPECT_EQ(Csv(Values(dictionary, R"(["a", null, "b", "a"])")), "v\na\n\nb\na\n");
-  const auto unions = arrow::dense_union(
-      {arrow::field("i", arrow::int32()), arrow::field("s", arrow::utf8())});
+  const auto unions =
+      arrow::dense_union({arrow::field("i", arrow::int32()), arrow::field("s", arrow::utf8())});
   EXPECT_EQ(Json(Values(unions, R"([[0, 7], [1, "x"], [0, null]])")),
             "{\"v\":7}\n{\"v\":\"x\"}\n{\"v\":null}\n");
   auto run_ends = Values(arrow::int32(), "[2, 5]");
-  auto encoded = *arrow::RunEndEncodedArray::Make(5, run_ends, Values(arrow::utf8(), R"(["a", null])"));
+  auto encoded =
+      *arrow::RunEndEncodedArray::Make(5, run_ends, Values(arrow::utf8(), R"(["a", null])"));
   EXPECT_EQ(Csv(encoded), "v\na\na\n\n\n\n");
   EXPECT_EQ(Csv(encoded->Slice(1, 2)), "v\na\n\n");
 }
 
 TEST(CellTest, FollowsSlices) {
   EXPECT_EQ(Csv(Values(arrow::int32(), "[1, 2, 3]")->Slice(1)), "v\n2\n3\n");
-  EXPECT_EQ(Json(Values(arrow::list(arrow::int32()), "[[1], [2, 3]]")->Slice(1)), "{\"v\":[2,3]}\n");
+  EXPECT_EQ(Json(Values(arrow::list(arrow::int32()), "[[1], [2, 3]]")->Slice(1)),
+            "{\"v\":[2,3]}\n");
 }
 
 TEST(ArrowTest, IsAStreamThatReadsBack) {

@@ -51,8 +51,8 @@ arrow::Result<std::string> ReadQuery(const std::string& text) {
 arrow::Status ShowRows(Query* query, Progress* progress, Output* output, const Stopwatch& watch) {
   progress->SetVerb("receiving");
   ARROW_ASSIGN_OR_RAISE(auto rows, query->OpenRows());
-  ARROW_ASSIGN_OR_RAISE(const Shown shown, ShowResult(rows.get(), query->info().total_records(),
-                                                      progress, output));
+  ARROW_ASSIGN_OR_RAISE(const Shown shown,
+                        ShowResult(rows.get(), query->info().total_records(), progress, output));
   ARROW_RETURN_NOT_OK(output->Commit());
   if (output->format() == Format::kTable || StandardErrorIsTerminal()) {
     Say(Summary(shown, watch.seconds()));
@@ -81,11 +81,10 @@ arrow::Status ShowStored(const Query& query, const FlightPath& path, Output* out
   ARROW_RETURN_NOT_OK(bytes.Finish(&columns[2]));
   ARROW_RETURN_NOT_OK(revisions.Finish(&columns[3]));
   ARROW_RETURN_NOT_OK(reuses.Finish(&columns[4]));
-  auto schema = arrow::schema({arrow::field("stored", arrow::utf8()),
-                               arrow::field("rows", arrow::int64()),
-                               arrow::field("bytes", arrow::int64()),
-                               arrow::field("revision", arrow::int64()),
-                               arrow::field("reused", arrow::boolean())});
+  auto schema = arrow::schema(
+      {arrow::field("stored", arrow::utf8()), arrow::field("rows", arrow::int64()),
+       arrow::field("bytes", arrow::int64()), arrow::field("revision", arrow::int64()),
+       arrow::field("reused", arrow::boolean())});
   return ShowBatch(arrow::RecordBatch::Make(std::move(schema), 1, std::move(columns)), output);
 }
 

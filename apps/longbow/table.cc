@@ -19,9 +19,7 @@ constexpr int kSmallestCut = 12;
 // Longer cells are not looked at to the end, and not printed to the end without a terminal either.
 constexpr size_t kMaxCellBytes = 4096;
 
-std::string ShortType(const arrow::DataType& type) {
-  return SafeForTerminal(type.ToString(), 64);
-}
+std::string ShortType(const arrow::DataType& type) { return SafeForTerminal(type.ToString(), 64); }
 
 }  // namespace
 

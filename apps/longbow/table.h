@@ -1,6 +1,6 @@
 /// \file
-/// A result as a table for people: columns aligned, numbers to the right, nulls visible, nothing wider
-/// than the terminal.
+/// A result as a table for people: columns aligned, numbers to the right, nulls visible, nothing
+/// wider than the terminal.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,8 @@ class Table {
   };
 
   void FitToTerminal();
-  void AppendLine(const std::vector<std::string>& cells, const char* colour, std::string* out) const;
+  void AppendLine(const std::vector<std::string>& cells, const char* colour,
+                  std::string* out) const;
   void AppendCell(const Column& column, const std::string& text, bool last, std::string* out) const;
   std::string CellOf(const arrow::RecordBatch& batch, size_t column, int64_t row) const;
 

@@ -38,9 +38,9 @@ std::vector<std::string> Lines(const std::string& text) {
   return lines;
 }
 
-const auto kFlights = arrow::schema({arrow::field("carrier", arrow::utf8()),
-                                     arrow::field("n", arrow::int64()),
-                                     arrow::field("delay", arrow::float64())});
+const auto kFlights =
+    arrow::schema({arrow::field("carrier", arrow::utf8()), arrow::field("n", arrow::int64()),
+                   arrow::field("delay", arrow::float64())});
 
 TEST(TableTest, AlignsNumbersToTheRightAndShowsNulls) {
   auto batch = Batch(kFlights, R"([["9E", 18460, 16.5], [null, 7, null]])");
@@ -60,7 +60,7 @@ TEST(TableTest, DrawsLinesWhereTheLocaleCan) {
   EXPECT_EQ(Render(batch, style),
             " carrier │ n │ delay\n"
             "─────────┼───┼───────\n"
-            " 9E      │ 1 │     2\n");
+            " 9E      │ 1 │   2.0\n");
 }
 
 TEST(TableTest, AlignsWideAndCombiningCharacters) {
@@ -88,7 +88,8 @@ TEST(TableTest, NeverSendsEscapeSequencesOfTheData) {
 }
 
 TEST(TableTest, CutsTextToTheTerminalAndLeavesNumbersWhole) {
-  auto batch = Batch(kFlights, R"([["a very long name of a carrier that goes on", 1234567, 1.25]])");
+  auto batch =
+      Batch(kFlights, R"([["a very long name of a carrier that goes on", 1234567, 1.25]])");
   TableStyle style;
   style.max_width = 40;
   style.unicode = true;
