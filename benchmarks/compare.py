@@ -46,8 +46,10 @@ def load(uri: str, mode: str, clients: int, seconds: float, **options: str) -> d
     program = str(servers.BUILD / "benchmarks" / "flight_load")
     words = [program, uri, mode, str(clients), str(seconds)]
     words += [f"{name}={value}" for name, value in options.items()]
-    output = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    counted: dict[str, float] = json.loads(output)
+    done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        raise SystemExit(f"the load failed: {' '.join(words)}")
+    counted: dict[str, float] = json.loads(done.stdout)
     return counted
 
 

@@ -186,9 +186,9 @@ arrow::Status Run(const Load& load) {
   std::vector<std::thread> threads;
   for (size_t i = 0; i < clients.size(); ++i) {
     threads.emplace_back([&, i] {
-      while (statuses[i].ok() && Clock::now() < end) {
+      do {
         statuses[i] = clients[i]->Call(load.mode, &counts[i]);
-      }
+      } while (statuses[i].ok() && Clock::now() < end);
     });
   }
   for (auto& thread : threads) thread.join();
