@@ -1,5 +1,6 @@
 // ListActions and DoAction: what a node answers about itself, its flights and its tasks.
 
+#include <algorithm>
 #include <functional>
 #include <utility>
 #include <vector>
@@ -257,6 +258,29 @@ arrow::Status RunRaw(const OpenCallPtr& open, const Action& action) {
                    "ListActions tells which there are.");
 }
 
+/// A node whose modules bring neither a service nor a store has nothing that Longbow's own actions
+/// could be about: there, only its modules' actions are listed.
+bool ListsOwnActions(const ServiceDirectory& registry) {
+  return !registry.services().empty() || registry.store() != nullptr;
+}
+
+/// What ListActions answers: every name once, and Longbow's own first, as they answer first.
+std::vector<ActionType> ListedActions(const ServiceDirectory& registry) {
+  std::vector<ActionType> types;
+  if (ListsOwnActions(registry)) {
+    for (const auto& entry : Actions()) types.push_back(entry.type);
+  }
+  for (const auto& methods : registry.methods()) {
+    for (auto& type : methods->ListActions()) {
+      const bool known = std::any_of(types.begin(), types.end(), [&type](const ActionType& other) {
+        return other.type == type.type;
+      });
+      if (!known) types.push_back(std::move(type));
+    }
+  }
+  return types;
+}
+
 }  // namespace
 
 void ServeDoAction(OpenCallPtr open, const std::string& request) {
@@ -284,14 +308,9 @@ void ServeDoAction(OpenCallPtr open, const std::string& request) {
 void ServeListActions(OpenCallPtr open) {
   RunOnPool(open, [open]() -> arrow::Status {
     std::vector<Frame> frames;
-    auto add = [&frames](const ActionType& type) -> arrow::Status {
+    for (const auto& type : ListedActions(*open->node->parts.registry)) {
       ARROW_ASSIGN_OR_RAISE(auto bytes, type.SerializeToString());
       frames.push_back(Frame::FromString(std::move(bytes)));
-      return arrow::Status::OK();
-    };
-    for (const auto& entry : Actions()) ARROW_RETURN_NOT_OK(add(entry.type));
-    for (const auto& methods : open->node->parts.registry->methods()) {
-      for (const auto& type : methods->ListActions()) ARROW_RETURN_NOT_OK(add(type));
     }
     SendFrames(open, std::move(frames));
     return arrow::Status::OK();

@@ -66,6 +66,9 @@ void DataReceiver::ReadItem(ItemCallback done) {
       auto batch = self->decoder_.Decode(*message);
       if (!batch.ok()) return done(batch.status());
       item.batch = std::move(*batch);
+      // A dictionary. Some writers (arrow-go's) repeat on it the metadata of the batch that follows,
+      // which would be delivered twice; Arrow's own readers drop it too.
+      if (!item.batch) item.app_metadata = nullptr;
     }
     if (!item.batch && !item.app_metadata) return self->ReadItem(std::move(done));
     done(std::optional<StreamItem>(std::move(item)));

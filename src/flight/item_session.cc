@@ -91,7 +91,7 @@ class ItemSession : public std::enable_shared_from_this<ItemSession> {
         writer_(open_->call),
         handler_(std::move(handler)) {}
 
-  /// Metadata that came with the schema is an item of its own.
+  /// Metadata of a first message that has no schema is an item of its own.
   void Start(std::shared_ptr<arrow::Buffer> first_metadata) {
     std::weak_ptr<ItemSession> weak = weak_from_this();
     open_->call->SetCancelCallback([weak] {
@@ -146,7 +146,10 @@ void TakeItems(const OpenCallPtr& open, std::shared_ptr<DataReceiver> receiver,
                   method](FlightMethods& methods) -> arrow::Status {
     StreamStart begin{start.descriptor, start.schema};
     ARROW_ASSIGN_OR_RAISE(auto handler, (methods.*method)(*open->call, begin));
-    std::make_shared<ItemSession>(open, receiver, std::move(handler))->Start(start.app_metadata);
+    // Some writers (arrow-go's) repeat on the schema the metadata of the first batch, which would be
+    // delivered twice; Arrow's own readers drop it too.
+    std::make_shared<ItemSession>(open, receiver, std::move(handler))
+        ->Start(start.schema ? nullptr : start.app_metadata);
     return arrow::Status::OK();
   });
 }
