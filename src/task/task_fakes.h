@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -69,11 +70,20 @@ inline std::shared_ptr<arrow::Schema> OneColumn() {
   return schema;
 }
 
-/// A batch of `rows` equal numbers.
+/// A batch of `rows` equal numbers. Each is made once and kept: the thread sanitizer does not see
+/// the locks of Arrow's allocator, and takes memory that is used again for a race.
 inline std::shared_ptr<arrow::RecordBatch> Batch(int64_t value, int64_t rows = 1) {
-  arrow::Int64Builder builder;
-  for (int64_t i = 0; i < rows; ++i) EXPECT_TRUE(builder.Append(value).ok());
-  return arrow::RecordBatch::Make(OneColumn(), rows, {builder.Finish().ValueOrDie()});
+  using Made = std::map<std::pair<int64_t, int64_t>, std::shared_ptr<arrow::RecordBatch>>;
+  static std::mutex mutex;
+  static auto& made = *new Made;
+  std::lock_guard lock(mutex);
+  auto& batch = made[{value, rows}];
+  if (batch == nullptr) {
+    arrow::Int64Builder builder;
+    for (int64_t i = 0; i < rows; ++i) EXPECT_TRUE(builder.Append(value).ok());
+    batch = arrow::RecordBatch::Make(OneColumn(), rows, {builder.Finish().ValueOrDie()});
+  }
+  return batch;
 }
 inline int64_t ValueOf(const arrow::RecordBatch& batch) {
   return static_cast<const arrow::Int64Array&>(*batch.column(0)).Value(0);
@@ -272,7 +282,9 @@ class TaskTest : public ::testing::Test {
     if (registry_ != nullptr) registry_->Shutdown();
   }
 
+  /// Made at the first use, with what `limits_` is then. Thread-safe.
   TaskRegistry* registry() {
+    std::lock_guard lock(registry_mutex_);
     if (registry_ == nullptr) registry_ = TaskRegistry::Make(limits_, &clock_, &logger_);
     return registry_.get();
   }
@@ -315,6 +327,7 @@ class TaskTest : public ::testing::Test {
   TaskLimits limits_{.threads = 4};
   testing::FakeClock clock_;
   testing::RecordingLogger logger_;
+  std::mutex registry_mutex_;
   std::unique_ptr<TaskRegistry> registry_;
 };
 

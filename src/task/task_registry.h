@@ -18,7 +18,9 @@ struct TaskLimits {
   int threads = 32;         ///< that run tasks; started when needed
   int spare_threads = 0;    ///< more of them, for `RunSoon` only
   int queue_length = 1024;  ///< starts that wait for a thread; more: BACKPRESSURE
-  int max_tasks = 10000;    ///< known at once, ended ones included; more: BACKPRESSURE
+  /// Known at once. The oldest that have ended and hold no result make way for new ones, whatever
+  /// time they have to live; where there are none: BACKPRESSURE.
+  int max_tasks = 10000;
   int64_t buffer_bytes = int64_t{8} << 20;      ///< per streaming result, that is not yet read
   int64_t repeatable_bytes = int64_t{1} << 30;  ///< kept of all repeatable results together
   int result_ttl_sec = 60;
