@@ -49,7 +49,7 @@ arrow::Result<ListedFlight> ToListed(Connection* connection,
   flight.bytes = info.total_bytes();
   const auto& descriptor = info.descriptor();
   if (descriptor.type != arrow::flight::FlightDescriptor::PATH) {
-    flight.path = descriptor.cmd;
+    flight.path = CommandAsArgument(descriptor.cmd);
     return flight;
   }
   ARROW_ASSIGN_OR_RAISE(const auto path, FlightPath::Make(descriptor.path));
@@ -108,7 +108,7 @@ arrow::Status List(const ListOptions& options, Session* session) {
   // One more than is shown tells whether there are more.
   const int64_t limit = options.client.output.limit.value_or(0);
   if (limit > 0) criteria["limit"] = limit + 1;
-  ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(options.client.output));
+  ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(options.client.output, &session->interrupts));
   ARROW_ASSIGN_OR_RAISE(auto flights, ListFlights(session->connection.get(), criteria));
   const bool more = limit > 0 && static_cast<int64_t>(flights.size()) > limit;
   if (more) flights.resize(static_cast<size_t>(limit));
@@ -161,7 +161,7 @@ arrow::Status Info(const InfoOptions& options, Session* session) {
                         ParseFlightArgument(options.flight, [](const auto&) { return false; }));
   OutputOptions output_options = options.client.output;
   if (output_options.format.empty() && output_options.file.empty()) output_options.format = "table";
-  ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(output_options));
+  ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(output_options, &session->interrupts));
   if (output->format() != Format::kTable && output->format() != Format::kJson) {
     return UsageError("`longbow info` has the formats table and json");
   }
@@ -208,7 +208,7 @@ arrow::Status Remove(const RemoveOptions& options, Session* session) {
 
 arrow::Status Actions(const ActionsOptions& options, Session* session) {
   Connection* connection = session->connection.get();
-  ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(options.client.output));
+  ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(options.client.output, &session->interrupts));
   if (options.name.empty()) {
     ARROW_ASSIGN_OR_RAISE(auto actions,
                           connection->flight().ListActions(connection->CallOptions()));

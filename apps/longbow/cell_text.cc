@@ -94,6 +94,18 @@ void AppendFloat(Float value, std::string* out) {
   }
 }
 
+// Without the zeros at the end of a fraction: `05:30:00.500000Z` is `05:30:00.5Z`.
+void AppendTime(std::string_view text, std::string* out) {
+  const bool zone = !text.empty() && text.back() == 'Z';
+  if (zone) text.remove_suffix(1);
+  if (text.find('.') != std::string_view::npos) {
+    text = text.substr(0, text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.remove_suffix(1);
+  }
+  out->append(text);
+  if (zone) out->push_back('Z');
+}
+
 template <typename Int>
 void AppendInteger(Int value, std::string* out) {
   char buffer[24];
@@ -230,7 +242,7 @@ class CellVisitor {
     if (json_) out_->push_back('"');
     const size_t start = out_->size();
     arrow::internal::StringFormatter<Type> format(&type);
-    format(value, [&](std::string_view text) { out_->append(text); });
+    format(value, [&](std::string_view text) { AppendTime(text, out_); });
     if constexpr (std::is_same_v<Type, arrow::TimestampType>) {
       const size_t space = out_->find(' ', start);
       if (json_ && space != std::string::npos && (*out_)[start] != '<') (*out_)[space] = 'T';

@@ -1,11 +1,11 @@
 /// \file
 /// A value of an Arrow array as text: for tables and CSV, and as JSON.
 ///
-/// Text: numbers in their shortest exact form, floats with `.0` where they are whole; dates and times as `2013-01-01`, `05:30:00`,
-/// `2013-01-01 05:30:00`, with a `Z` where the type has a time zone (the value is in UTC); binary
-/// as hexadecimal digits; lists, structs and maps as JSON. JSON: integers and finite floats are
-/// numbers; dates and times are ISO strings; binary is base64; NaN and infinities are strings; a
-/// map is a list of `[key, value]`; an interval is an object.
+/// Text: numbers in their shortest exact form, floats with `.0` where they are whole; dates and
+/// times as `2013-01-01`, `05:30:00`, `2013-01-01 05:30:00`, with a `Z` where the type has a time
+/// zone (the value is in UTC); binary as hexadecimal digits; lists, structs and maps as JSON. JSON:
+/// integers and finite floats are numbers; dates and times are ISO strings; binary is base64; NaN
+/// and infinities are strings; a map is a list of `[key, value]`; an interval is an object.
 ///
 /// Thread-compatible: one thread at a time per array.
 #pragma once

@@ -225,8 +225,9 @@ void AddPut(CLI::App& app, ChosenCommand& chosen) {
 }
 
 void AddCatalog(CLI::App& app, ChosenCommand& chosen) {
-  auto list = AddCommand<client::ListOptions>(app, "ls", "List stored flights", kListFooter, chosen,
-                                              client::RunList);
+  auto list =
+      AddCommand<client::ListOptions>(app, "ls", "List stored flights, and what services offer",
+                                      kListFooter, chosen, client::RunList);
   list.app->add_option("prefix", list.options->prefix, "Only below this path")->type_name("PREFIX");
   AddOutputOptions(list.app, &list.options->client);
 

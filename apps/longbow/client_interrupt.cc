@@ -48,6 +48,12 @@ struct InterruptGuard::State {
     // Holding the lock keeps the main thread from going on with what is being tidied up.
     std::lock_guard lock(mutex);
     for (auto it = cleanups.rbegin(); it != cleanups.rend(); ++it) it->second();
+    // In place of a line of progress.
+    if (isatty(STDERR_FILENO) == 1) {
+      constexpr char kGoodbye[] = "\r\x1b[Kinterrupted\n";
+      const ssize_t ignored = ::write(STDERR_FILENO, kGoodbye, sizeof(kGoodbye) - 1);
+      (void)ignored;
+    }
     // Not exit(): the other threads are in the middle of something.
     _exit(app::kExitInterrupted);
   }

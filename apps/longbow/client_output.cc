@@ -42,6 +42,35 @@ bool WantsColour() {
          (no_colour == nullptr || *no_colour == '\0');
 }
 
+// Standard output, which may be a pipe: Arrow's own file streams want to know where they are.
+class StandardOutput : public arrow::io::OutputStream {
+ public:
+  arrow::Status Close() override {
+    closed_ = true;
+    return arrow::Status::OK();
+  }
+  bool closed() const override { return closed_; }
+  arrow::Result<int64_t> Tell() const override { return position_; }
+
+  arrow::Status Write(const void* data, int64_t bytes) override {
+    const auto* from = static_cast<const char*>(data);
+    int64_t done = 0;
+    while (done < bytes) {
+      const ssize_t put = ::write(STDOUT_FILENO, from + done, static_cast<size_t>(bytes - done));
+      if (put < 0 && errno == EINTR) continue;
+      if (put < 0) return arrow::internal::IOErrorFromErrno(errno, "cannot write standard output");
+      done += put;
+    }
+    position_ += bytes;
+    return arrow::Status::OK();
+  }
+  using arrow::io::OutputStream::Write;
+
+ private:
+  bool closed_ = false;
+  int64_t position_ = 0;
+};
+
 arrow::Result<std::shared_ptr<arrow::io::OutputStream>> Buffered(
     std::shared_ptr<arrow::io::OutputStream> raw) {
   return arrow::io::BufferedOutputStream::Create(kBufferBytes, arrow::default_memory_pool(),
@@ -77,7 +106,8 @@ arrow::Result<Format> ChooseFormat(const OutputOptions& options, bool to_termina
   return to_terminal ? Format::kTable : Format::kCsv;
 }
 
-arrow::Result<std::unique_ptr<Output>> Output::Open(const OutputOptions& options) {
+arrow::Result<std::unique_ptr<Output>> Output::Open(const OutputOptions& options,
+                                                    InterruptGuard* interrupts) {
   std::unique_ptr<Output> output(new Output());
   output->to_terminal_ = options.file.empty() && isatty(STDOUT_FILENO) == 1;
   ARROW_ASSIGN_OR_RAISE(output->format_, ChooseFormat(options, output->to_terminal_));
@@ -94,10 +124,14 @@ arrow::Result<std::unique_ptr<Output>> Output::Open(const OutputOptions& options
   output->limit_ = options.limit.value_or(table_on_terminal ? kTerminalRows : 0);
   std::shared_ptr<arrow::io::OutputStream> raw;
   if (options.file.empty()) {
-    ARROW_ASSIGN_OR_RAISE(raw, arrow::io::FileOutputStream::Open(dup(STDOUT_FILENO)));
+    raw = std::make_shared<StandardOutput>();
   } else {
     output->file_ = options.file;
     output->temporary_file_ = options.file + ".partial";
+    if (interrupts != nullptr) {
+      output->cleanup_ =
+          interrupts->OnInterrupt([name = output->temporary_file_] { std::remove(name.c_str()); });
+    }
     ARROW_ASSIGN_OR_RAISE(raw, arrow::io::FileOutputStream::Open(output->temporary_file_));
   }
   ARROW_ASSIGN_OR_RAISE(output->stream_, Buffered(std::move(raw)));
@@ -117,6 +151,7 @@ arrow::Status Output::Commit() {
   auto stream = std::move(stream_);
   ARROW_RETURN_NOT_OK(stream->Close());
   if (temporary_file_.empty()) return arrow::Status::OK();
+  cleanup_.Release();
   if (std::rename(temporary_file_.c_str(), file_.c_str()) != 0) {
     return arrow::internal::IOErrorFromErrno(errno, "cannot write '", file_, "'");
   }
@@ -158,6 +193,7 @@ arrow::Result<Shown> ShowResult(arrow::RecordBatchReader* reader, int64_t total_
     std::shared_ptr<arrow::RecordBatch> batch;
     ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
     if (batch == nullptr) break;
+    if (rows_read == 0) progress->SetVerb("receiving");
     progress->Add(batch->num_rows(), arrow::util::TotalBufferSize(*batch));
     rows_read += batch->num_rows();
     if (limit > 0 && rows_read > limit) {

@@ -10,6 +10,7 @@
 #include <arrow/result.h>
 #include <arrow/type_fwd.h>
 
+#include "client_interrupt.h"
 #include "client_progress.h"
 #include "result_writer.h"
 
@@ -27,7 +28,10 @@ class Output {
  public:
   /// Errors: usage for a format that is none, or binary output to a terminal; what the file system
   /// says.
-  static arrow::Result<std::unique_ptr<Output>> Open(const OutputOptions& options);
+  ///
+  /// \param interrupts outlives it; may be null. An interrupt removes what is not committed, too.
+  static arrow::Result<std::unique_ptr<Output>> Open(const OutputOptions& options,
+                                                     InterruptGuard* interrupts);
   ~Output();
 
   Format format() const { return format_; }
@@ -50,6 +54,7 @@ class Output {
   std::string file_;
   std::string temporary_file_;
   std::shared_ptr<arrow::io::OutputStream> stream_;
+  InterruptGuard::Cleanup cleanup_;
 };
 
 /// The format named, or the one of the file's ending, or a table on a terminal, or CSV.

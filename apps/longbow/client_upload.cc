@@ -8,6 +8,8 @@
 #include <arrow/flight/client.h>
 #include <arrow/util/byte_size.h>
 
+#include <longbow/error.h>
+
 #include "client_actions.h"
 #include "client_failure.h"
 #include "data_file.h"
@@ -40,19 +42,28 @@ arrow::Status WriteBatch(const std::shared_ptr<arrow::RecordBatch>& batch,
   return arrow::Status::OK();
 }
 
-arrow::Status SendAll(arrow::RecordBatchReader* reader, const UploadOptions& options,
-                      arrow::flight::FlightStreamWriter* writer, Progress* progress) {
+// Which side a put failed on: what was to be sent could not be read, or the server takes no more.
+struct Sent {
+  arrow::Status read;
+  arrow::Status write;
+};
+
+Sent SendAll(arrow::RecordBatchReader* reader, const UploadOptions& options,
+             arrow::flight::FlightStreamWriter* writer, Progress* progress) {
+  Sent sent;
   // Flight's client sends the schema by itself, so the options follow it.
   const Value put_options = PutOptionsValue(options);
   if (!put_options.as_object().empty()) {
-    ARROW_RETURN_NOT_OK(writer->WriteMetadata(arrow::Buffer::FromString(put_options.ToJson())));
+    sent.write = writer->WriteMetadata(arrow::Buffer::FromString(put_options.ToJson()));
   }
-  while (true) {
+  while (sent.write.ok()) {
     std::shared_ptr<arrow::RecordBatch> batch;
-    ARROW_RETURN_NOT_OK(reader->ReadNext(&batch));
-    if (batch == nullptr) return writer->DoneWriting();
-    ARROW_RETURN_NOT_OK(WriteBatch(batch, writer, progress));
+    sent.read = reader->ReadNext(&batch);
+    if (!sent.read.ok()) break;
+    sent.write = batch == nullptr ? writer->DoneWriting() : WriteBatch(batch, writer, progress);
+    if (batch == nullptr) break;
   }
+  return sent;
 }
 
 // The server's last word; earlier messages tell how far it is (ACCEPTED, RECEIVED).
@@ -68,6 +79,26 @@ std::optional<Receipt> ReadReceipt(arrow::flight::FlightMetadataReader* reader) 
   return receipt;
 }
 
+// What is stored under the path; nothing where there is nothing.
+arrow::Result<std::optional<Receipt>> FindStored(Connection* connection, const FlightPath& path) {
+  const auto descriptor = arrow::flight::FlightDescriptor::Path(path.parts());
+  auto info = connection->flight().GetFlightInfo(connection->CallOptions(), descriptor);
+  if (!info.ok()) {
+    const arrow::Status status = FromFlightClient(info.status());
+    if (ErrorCodeOf(status) == ErrorCode::kNotFound) return std::nullopt;
+    return info.status();
+  }
+  Receipt receipt{(*info)->total_records(), (*info)->total_bytes(), 0, /*reused=*/true};
+  if (auto metadata = Value::FromJson((*info)->app_metadata()); metadata.ok()) {
+    receipt.revision = IntegerField(*metadata, "revision");
+  }
+  return receipt;
+}
+
+bool IsFromServer(const arrow::Status& status) {
+  return arrow::flight::FlightStatusDetail::UnwrapStatus(status) != nullptr;
+}
+
 std::string RandomName() {
   std::random_device device;
   constexpr char kDigits[] = "0123456789abcdef";
@@ -80,23 +111,33 @@ std::string RandomName() {
 
 arrow::Result<Receipt> Upload(Connection* connection, arrow::RecordBatchReader* reader,
                               const UploadOptions& options, Progress* progress) {
+  if (options.if_exists == "reuse") {
+    // Nothing need be sent then; and of a put that the server ends early, Arrow's client loses the
+    // answer.
+    ARROW_ASSIGN_OR_RAISE(auto stored, FindStored(connection, options.path));
+    if (stored) return *stored;
+  }
   const auto descriptor = arrow::flight::FlightDescriptor::Path(options.path.parts());
   ARROW_ASSIGN_OR_RAISE(auto put, connection->flight().DoPut(connection->CallOptions(), descriptor,
                                                              reader->schema()));
-  const arrow::Status sent = SendAll(reader, options, put.writer.get(), progress);
-  const bool server_ended = !sent.ok() && sent.IsIOError();
-  if (!sent.ok() && !server_ended) {
-    // What was read is broken, so nothing of it may be stored. Destroying the writer would end the
-    // call well; left alone, it breaks off with the process, which is about to end.
+  const Sent sent = SendAll(reader, options, put.writer.get(), progress);
+  if (!sent.read.ok()) {
+    // Nothing of what is broken may be stored. Destroying the writer would end the call well; left
+    // alone, it breaks off with the process, which is about to end.
     arrow::flight::FlightStreamWriter* left_alone = put.writer.release();
     (void)left_alone;
-    return sent;
+    return sent.read;
   }
-  // A write fails when the server has ended the call, with an error or because it needs no more.
+  // A write fails when the server has ended the call. Which of the two then tells why depends on
+  // when.
   const std::optional<Receipt> receipt = ReadReceipt(put.reader.get());
-  ARROW_RETURN_NOT_OK(put.writer->Close());
-  if (receipt) return *receipt;
-  ARROW_RETURN_NOT_OK(sent);
+  const arrow::Status closed = put.writer->Close();
+  if (receipt && closed.ok()) return *receipt;
+  for (const arrow::Status& status : {closed, sent.write}) {
+    if (IsFromServer(status)) return status;
+  }
+  ARROW_RETURN_NOT_OK(sent.write);
+  ARROW_RETURN_NOT_OK(closed);
   return Receipt{};
 }
 

@@ -194,7 +194,13 @@ std::optional<DataFormat> DataFormatFromFileName(std::string_view name) {
 arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> OpenDataFile(
     const std::string& path, std::optional<DataFormat> format) {
   if (path == "-") {
-    return OpenStream(std::make_shared<StandardInput>(), format.value_or(DataFormat::kArrow));
+    auto reader =
+        OpenStream(std::make_shared<StandardInput>(), format.value_or(DataFormat::kArrow));
+    if (reader.ok() || format) return reader;
+    return reader.status().WithMessage(
+        "standard input is no Arrow stream (--format says what else "
+        "it is): ",
+        reader.status().message());
   }
   if (!format) format = DataFormatFromFileName(path);
   if (!format) {

@@ -71,6 +71,19 @@ arrow::Result<FlightArgument> ParseFlightArgument(std::string_view text, const F
   return ParsePath(text);
 }
 
+std::string CommandAsArgument(const std::string& command) {
+  auto value = Value::FromJson(command);
+  if (!value.ok()) return command;
+  const Value* payload = value->Find("payload");
+  if (payload == nullptr) return command;
+  std::string text = "connector:" + StringField(*payload, "source");
+  if (const std::string path = StringField(*payload, "path"); !path.empty()) text += "/" + path;
+  // It is that only if nothing else is said: if it reads back as the same.
+  auto again = ParseConnector(std::string_view(text).substr(10));
+  if (!again.ok() || std::get<CommandArgument>(*again).command != *value) return command;
+  return text;
+}
+
 arrow::Result<InputArgument> ParseInputArgument(std::string_view text, const FileProbe& is_file) {
   const size_t equals = text.find('=');
   const std::string name(text.substr(0, equals));

@@ -41,6 +41,10 @@ bool IsExistingFile(const std::string& path);
 arrow::Result<FlightArgument> ParseFlightArgument(std::string_view text,
                                                   const FileProbe& is_file = IsExistingFile);
 
+/// A command's bytes in the shortest of these forms: `connector:SOURCE/PATH` where it is that, else
+/// as they are.
+std::string CommandAsArgument(const std::string& command);
+
 /// `NAME=FLIGHT`
 struct InputArgument {
   std::string name;

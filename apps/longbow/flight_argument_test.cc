@@ -66,6 +66,15 @@ TEST(FlightArgumentTest, ReadsCommands) {
             R"({"payload":{"path":"2013/flights.csv","source":"nyc"},"service":"connector"})");
 }
 
+TEST(FlightArgumentTest, WritesCommandsAsTheyCanBeTyped) {
+  for (const char* text : {"connector:nyc", "connector:nyc/2013/flights.csv"}) {
+    EXPECT_EQ(CommandAsArgument(CommandOf(text)), text);
+  }
+  const std::string limited = R"({"payload":{"limit":5,"source":"nyc"},"service":"connector"})";
+  EXPECT_EQ(CommandAsArgument(limited), limited);
+  EXPECT_EQ(CommandAsArgument("\x08raw"), "\x08raw");
+}
+
 TEST(FlightArgumentTest, RefusesTheRestAsWrongUsage) {
   for (const char* text : {"", "a//b", "./missing.csv", "@missing", "/etc",
                            "connector:", "connector:/x", "{\"service\":", "path:", "a\nb"}) {

@@ -25,11 +25,13 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> ForPeople(
   for (const ListedFlight& flight : flights) {
     ARROW_RETURN_NOT_OK(paths.Append(flight.path));
     ARROW_RETURN_NOT_OK(AppendCount(flight.rows, &rows));
-    ARROW_RETURN_NOT_OK(sizes.Append(flight.bytes < 0 ? "?" : HumanBytes(flight.bytes)));
+    ARROW_RETURN_NOT_OK(sizes.Append(flight.bytes < 0 ? "-" : HumanBytes(flight.bytes)));
     ARROW_RETURN_NOT_OK(
-        ages.Append(flight.created_us ? HumanAge((now_us - *flight.created_us) / kMicros) : "?"));
+        ages.Append(flight.created_us ? HumanAge((now_us - *flight.created_us) / kMicros) : "-"));
     ARROW_RETURN_NOT_OK(expiries.Append(
-        flight.expires_us ? "in " + HumanAge((*flight.expires_us - now_us) / kMicros) : "never"));
+        flight.expires_us   ? "in " + HumanAge((*flight.expires_us - now_us) / kMicros)
+        : flight.created_us ? "never"
+                            : "-"));
   }
   std::vector<std::shared_ptr<arrow::Array>> columns(5);
   ARROW_RETURN_NOT_OK(paths.Finish(&columns[0]));

@@ -81,7 +81,9 @@ TEST(JsonTest, WritesEveryKindOfType) {
   EXPECT_EQ(Json(Values(arrow::float64(), "[NaN, Inf, -Inf, 0.5]")),
             "{\"v\":\"NaN\"}\n{\"v\":\"Infinity\"}\n{\"v\":\"-Infinity\"}\n{\"v\":0.5}\n");
   EXPECT_EQ(Json(Values(arrow::timestamp(arrow::TimeUnit::MICRO, "UTC"), "[1500000]")),
-            "{\"v\":\"1970-01-01T00:00:01.500000Z\"}\n");
+            "{\"v\":\"1970-01-01T00:00:01.5Z\"}\n");
+  EXPECT_EQ(Json(Values(arrow::timestamp(arrow::TimeUnit::NANO), "[1000000000]")),
+            "{\"v\":\"1970-01-01T00:00:01\"}\n");
   EXPECT_EQ(Json(Values(arrow::binary(), R"(["AB"])")), "{\"v\":\"QUI=\"}\n");
   EXPECT_EQ(Json(Values(arrow::decimal128(5, 1), R"(["1.5"])")), "{\"v\":1.5}\n");
   EXPECT_EQ(Json(Values(arrow::map(arrow::utf8(), arrow::int32()), R"([[["k", 1]], null])")),

@@ -49,7 +49,6 @@ arrow::Result<std::string> ReadQuery(const std::string& text) {
 
 // Rows, and on a terminal what they were, to standard error.
 arrow::Status ShowRows(Query* query, Progress* progress, Output* output, const Stopwatch& watch) {
-  progress->SetVerb("receiving");
   ARROW_ASSIGN_OR_RAISE(auto rows, query->OpenRows());
   ARROW_ASSIGN_OR_RAISE(const Shown shown,
                         ShowResult(rows.get(), query->info().total_records(), progress, output));
@@ -117,7 +116,7 @@ arrow::Result<SqlRequest> MakeRequest(const SqlOptions& options) {
 
 arrow::Status Sql(const SqlOptions& options, SqlRequest request, Session* session) {
   const Stopwatch watch;
-  ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(options.client.output));
+  ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(options.client.output, &session->interrupts));
   Progress progress("running", session->show_progress);
   TemporaryFlights files(session->connection.get(), &session->interrupts, &progress);
   ARROW_RETURN_NOT_OK(files.UploadFiles(&request.inputs));
@@ -169,7 +168,7 @@ int RunGet(const GetOptions& options) {
   return RunInSession(options.client, [&](Session& session) -> arrow::Status {
     const Stopwatch watch;
     ARROW_ASSIGN_OR_RAISE(const auto descriptor, DescriptorOf(options.flight));
-    ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(options.client.output));
+    ARROW_ASSIGN_OR_RAISE(auto output, Output::Open(options.client.output, &session.interrupts));
     Progress progress("running", session.show_progress);
     Query query(session.connection.get(), &session.interrupts, &progress);
     ARROW_RETURN_NOT_OK(query.Run(descriptor));
