@@ -2,7 +2,7 @@
 
     ./dev bench            all of it, some minutes; the machine should do nothing else
     ./dev bench --quick    every part once and small: shows that it works, and means nothing
-    ./dev bench --only get,put,calls,sql,tpch,start
+    ./dev bench --only bulk,calls,sql,tpch,start
 
 Every comparison runs in one go, in turn, on the same machine; what counts is the ratio and its spread.
 """
@@ -16,12 +16,12 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 
-import servers
-import tpch
-from report import HEAD, Comparison, interleave
+from benchmarks import servers, tpch
+from benchmarks.report import HEAD, Comparison, interleave
 
 REPLACE = json.dumps({"ifExists": "REPLACE"})
 SMALL_QUERY = "SELECT id, grp, value FROM t WHERE id >= 0"
@@ -68,58 +68,54 @@ def put(server: servers.Server, shape: str, rows: int, path: str) -> None:
     load(server.uri, "put", 1, 0, shape=shape, rows=str(rows), path=path, metadata=metadata)
 
 
-def bulk(plan: Plan) -> list[Comparison]:
+def in_turn(
+    comparison: Comparison,
+    plan: Plan,
+    measure: Callable[..., float],
+    ours: tuple[object, ...],
+    theirs: tuple[object, ...],
+    **options: str,
+) -> Comparison:
+    """Measures both servers in turn; each is given as the first words of `measure`."""
+    return interleave(
+        comparison,
+        plan.rounds,
+        partial(measure, *ours, plan.seconds, **options),
+        partial(measure, *theirs, plan.seconds, **options),
+    )
+
+
+def bulk(plan: Plan) -> Iterator[Comparison]:
     """DoGet and DoPut of large flights."""
-    results = []
     with servers.longbow() as ours, servers.bare() as bare:
         for shape in ("numbers", "mixed"):
             for server in (ours, bare):
                 put(server, shape, plan.rows, f"bench/{shape}")
             for streams in (1, 4):
-                comparison = Comparison(
-                    f"DoGet, {shape}, {streams} stream{'s' if streams > 1 else ''}",
-                    "bare",
-                    "MB/s",
-                    "1.0",
+                yield in_turn(
+                    Comparison(f"DoGet, {shape}, {streams} streams", "bare", "MB/s", "1.0"),
+                    plan,
+                    megabytes_a_second,
+                    (ours.uri, "get", streams),
+                    (bare.uri, "get", streams),
+                    path=f"bench/{shape}",
                 )
-                results.append(
-                    interleave(
-                        comparison,
-                        plan.rounds,
-                        lambda s=streams, p=shape: megabytes_a_second(  # type: ignore[misc]
-                            ours.uri, "get", s, plan.seconds, path=f"bench/{p}"
-                        ),
-                        lambda s=streams, p=shape: megabytes_a_second(  # type: ignore[misc]
-                            bare.uri, "get", s, plan.seconds, path=f"bench/{p}"
-                        ),
-                    )
-                )
-            rows = str(plan.rows)
-            results.append(
-                interleave(
-                    Comparison(f"DoPut, {shape}", "bare", "MB/s", "0.95"),
-                    plan.rounds,
-                    lambda p=shape: megabytes_a_second(  # type: ignore[misc]
-                        ours.uri,
-                        "put",
-                        1,
-                        plan.seconds,
-                        shape=p,
-                        rows=rows,
-                        path="bench/put",
-                        metadata=REPLACE,
-                    ),
-                    lambda p=shape: megabytes_a_second(  # type: ignore[misc]
-                        bare.uri, "put", 1, plan.seconds, shape=p, rows=rows, path="bench/put"
-                    ),
-                )
+            # The bare server does not look at the metadata.
+            yield in_turn(
+                Comparison(f"DoPut, {shape}", "bare", "MB/s", "0.95"),
+                plan,
+                megabytes_a_second,
+                (ours.uri, "put", 1),
+                (bare.uri, "put", 1),
+                shape=shape,
+                rows=str(plan.rows),
+                path="bench/put",
+                metadata=REPLACE,
             )
-    return results
 
 
-def small_calls(plan: Plan) -> list[Comparison]:
+def small_calls(plan: Plan) -> Iterator[Comparison]:
     """Calls in which there is nothing to do but to answer."""
-    results = []
     with servers.longbow() as ours, servers.bare() as bare, servers.peer() as peer:
         for server in (ours, bare, peer):
             put(server, "numbers", 100, "bench/small")
@@ -131,23 +127,17 @@ def small_calls(plan: Plan) -> list[Comparison]:
             ("small", 8, peer, "2.5"),
         ):
             name = "GetFlightInfo" if mode == "info" else "DoGet of 100 rows"
-            title = f"{name}, {clients} client{'s' if clients > 1 else ''}"
-            results.append(
-                interleave(
-                    Comparison(title, other.name, "calls/s", target),
-                    plan.rounds,
-                    lambda m=mode, c=clients: calls_a_second(  # type: ignore[misc]
-                        ours.uri, m, c, plan.seconds, path="bench/small"
-                    ),
-                    lambda m=mode, c=clients, u=other.uri: calls_a_second(  # type: ignore[misc]
-                        u, m, c, plan.seconds, path="bench/small"
-                    ),
-                )
+            yield in_turn(
+                Comparison(f"{name}, {clients} clients", other.name, "calls/s", target),
+                plan,
+                calls_a_second,
+                (ours.uri, mode, clients),
+                (other.uri, mode, clients),
+                path="bench/small",
             )
-    return results
 
 
-def small_sql(plan: Plan) -> list[Comparison]:
+def small_sql(plan: Plan) -> Iterator[Comparison]:
     """A query over 100 rows: GetFlightInfo of the command, and DoGet."""
     with servers.longbow() as ours, servers.bare() as bare:
         tpch.put_table(ours.uri, ["bench", "t"], tpch.small_table())
@@ -157,17 +147,15 @@ def small_sql(plan: Plan) -> list[Comparison]:
                 "payload": {"query": SMALL_QUERY, "inputs": {"t": {"path": ["bench", "t"]}}},
             }
         )
-        return [
-            interleave(
-                Comparison("SQL over 100 rows, 8 clients", "bare", "calls/s", "0.6"),
-                plan.rounds,
-                lambda: calls_a_second(ours.uri, "sql", 8, plan.seconds, command=command),
-                lambda: calls_a_second(bare.uri, "sql", 8, plan.seconds, command=SMALL_QUERY),
-            )
-        ]
+        yield interleave(
+            Comparison("SQL over 100 rows, 8 clients", "bare", "calls/s", "0.6"),
+            plan.rounds,
+            lambda: calls_a_second(ours.uri, "sql", 8, plan.seconds, command=command),
+            lambda: calls_a_second(bare.uri, "sql", 8, plan.seconds, command=SMALL_QUERY),
+        )
 
 
-def start_times(plan: Plan) -> list[Comparison]:
+def start_times(plan: Plan) -> Iterator[Comparison]:
     """From the start of the process to the first answered call."""
 
     def started(make: contextlib.AbstractContextManager[servers.Server]) -> float:
@@ -175,19 +163,17 @@ def start_times(plan: Plan) -> list[Comparison]:
             return server.start_sec * 1000
 
     comparison = Comparison("start to first answer", "peer", "ms", "200 ms", True)
-    return [
-        interleave(
-            comparison,
-            plan.rounds,
-            lambda: started(servers.longbow()),
-            lambda: started(servers.peer()),
-        )
-    ]
+    yield interleave(
+        comparison,
+        plan.rounds,
+        lambda: started(servers.longbow()),
+        lambda: started(servers.peer()),
+    )
 
 
-def tpch_times(plan: Plan) -> list[Comparison]:
+def tpch_times(plan: Plan) -> Iterator[Comparison]:
     with servers.longbow() as ours:
-        return [tpch.compare(ours.uri, plan.tpch_scale, max(1, plan.rounds - 2))]
+        yield tpch.compare(ours.uri, plan.tpch_scale, max(1, plan.rounds - 2))
 
 
 PARTS = {
@@ -200,8 +186,12 @@ PARTS = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="small and once; the figures mean nothing")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="small and once; the figures mean nothing"
+    )
     parser.add_argument("--only", default=",".join(PARTS), help=f"of {', '.join(PARTS)}")
     arguments = parser.parse_args()
     wanted = arguments.only.split(",")
@@ -209,7 +199,9 @@ def main() -> None:
         parser.error(f"--only knows {', '.join(PARTS)}, not {', '.join(sorted(unknown))}")
     plan = QUICK if arguments.quick else FULL
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    print(f"{datetime.date.today()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}")
+    print(
+        f"{datetime.date.today()}, {os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}"
+    )
     print(f"rounds: {plan.rounds}, seconds a measurement: {plan.seconds}, rows: {plan.rows:,}\n")
     print(HEAD, flush=True)
     for part in wanted:

@@ -17,7 +17,7 @@ def key_of(descriptor: flight.FlightDescriptor) -> bytes:
     return b"/".join(descriptor.path or [])
 
 
-class KeptTables(FlightServerMethods):
+class KeptTables(FlightServerMethods):  # type: ignore[misc]
     """Tables by path."""
 
     def __init__(self) -> None:

@@ -16,7 +16,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.flight as flight
 import pyarrow.parquet as pq
-from report import Comparison
+
+from benchmarks.report import Comparison
 
 QUERIES = Path(__file__).with_name("tpch")
 TABLES = ("customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier")

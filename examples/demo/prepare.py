@@ -33,9 +33,12 @@ def prepare(folder: Path) -> None:
         partial = folder / f".{table}.partial"
         packed = data / f"{table}.csv.zip"
         if packed.exists():
-            with zipfile.ZipFile(packed) as archive, archive.open(f"{table}.csv") as source:
-                with partial.open("wb") as sink:
-                    shutil.copyfileobj(source, sink)
+            with (
+                zipfile.ZipFile(packed) as archive,
+                archive.open(f"{table}.csv") as source,
+                partial.open("wb") as sink,
+            ):
+                shutil.copyfileobj(source, sink)
         else:
             shutil.copyfile(data / f"{table}.csv", partial)
         partial.rename(target)

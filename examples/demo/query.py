@@ -16,4 +16,6 @@ command = {
 }
 info = client.get_flight_info(flight.FlightDescriptor.for_command(json.dumps(command)))
 for row in client.do_get(info.endpoints[0].ticket).read_all().to_pylist():
-    print(f"{row['airline']:26} {row['delay_min']:5.1f} min, wind adds {row['wind_costs_min']:4.1f}")
+    print(
+        f"{row['airline']:26} {row['delay_min']:5.1f} min, wind adds {row['wind_costs_min']:4.1f}"
+    )

@@ -31,7 +31,8 @@ class CallContext {
   virtual std::optional<MonotonicTime> deadline() const = 0;
   /// Whether the client has gone, cancelled, or run out of time.
   virtual bool cancelled() const = 0;
-  /// Sends a header back. Before the first message of the answer only; later calls have no effect.
+  /// Sends a header back: before the first message of the answer, or, once that has gone, with the
+  /// answer's end.
   virtual void AddResponseHeader(std::string_view name, std::string_view value) = 0;
 
   /// The first header of that name, or nothing.

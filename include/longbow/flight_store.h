@@ -82,7 +82,7 @@ struct PutRequest {
   std::shared_ptr<arrow::Schema> schema;
   IfExists if_exists = IfExists::kError;
   /// Life from the commit on; nothing: the store's own rule.
-  std::optional<int64_t> ttl_sec;
+  std::optional<int64_t> ttl_sec = {};
 };
 
 /// Stored flights of a node. Thread-safe. `Find`, `List` and `revision` do not block: they answer
@@ -95,6 +95,10 @@ class FlightStore {
   /// Errors: ALREADY_EXISTS at once when the path is taken and `if_exists` is `kError`. `kReuse` is
   /// the caller's business (it asks `Find` first); here it behaves like `kError`.
   virtual arrow::Result<std::unique_ptr<FlightPut>> BeginPut(PutRequest request) = 0;
+
+  /// Whether `BeginPut` and its puts may block, as those on a disk do: then they run on the node's
+  /// workers. Where they do not, they run where the data arrives.
+  virtual bool puts_block() const { return true; }
 
   /// The flight under `path`, at its newest revision or at `revision`; null where there is none.
   virtual std::shared_ptr<const StoredFlight> Find(

@@ -22,6 +22,8 @@ struct IpcEncoderOptions {
   WireCompression compression = WireCompression::kNone;
   /// Dictionary columns are sent as their values' type, for clients that cannot read dictionaries.
   bool decode_dictionaries = false;
+  /// A batch without rows makes a message too, where somebody counts the messages.
+  bool keep_empty_batches = false;
   arrow::MemoryPool* memory_pool = nullptr;  ///< null: Arrow's default
 };
 
@@ -39,7 +41,8 @@ class IpcEncoder {
   /// The schema's message: first on the stream.
   virtual arrow::Result<IpcMessage> EncodeSchema() = 0;
   /// Adds a batch; appends the messages that are now complete to `out`, dictionaries before those
-  /// that need them. May keep a small batch back. A batch without rows makes no message.
+  /// that need them. May keep a small batch back. A batch without rows makes no message
+  /// unless the options say so.
   virtual arrow::Status Encode(std::shared_ptr<arrow::RecordBatch> batch,
                                std::vector<IpcMessage>* out) = 0;
   /// Appends what was kept back.

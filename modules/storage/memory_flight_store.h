@@ -33,6 +33,7 @@ class MemoryFlightStore : public FlightStore {
   MemoryFlightStore(const Options& options, const Clock& clock);
 
   arrow::Result<std::unique_ptr<FlightPut>> BeginPut(PutRequest request) override;
+  bool puts_block() const override { return false; }
   std::shared_ptr<const StoredFlight> Find(const FlightPath& path,
                                            std::optional<int64_t> revision = {}) const override;
   std::vector<StoredFlightInfo> List(const std::vector<std::string>& prefix,

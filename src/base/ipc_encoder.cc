@@ -103,6 +103,7 @@ class ArrowIpcEncoder final : public IpcEncoder {
         has_views_(std::any_of(wire_schema_->fields().begin(), wire_schema_->fields().end(),
                                [](const auto& field) { return HasViews(*field->type()); })),
         target_bytes_(std::max<int64_t>(1, options.target_bytes)),
+        keep_empty_batches_(options.keep_empty_batches),
         pool_(options.memory_pool == nullptr ? arrow::default_memory_pool() : options.memory_pool) {
   }
 
@@ -166,7 +167,11 @@ class ArrowIpcEncoder final : public IpcEncoder {
 
   // Keeps small batches until there are enough of them.
   arrow::Status Add(std::shared_ptr<arrow::RecordBatch> batch, std::vector<IpcMessage>* out) {
-    if (batch->num_rows() == 0) return arrow::Status::OK();
+    if (batch->num_rows() == 0) {
+      if (!keep_empty_batches_) return arrow::Status::OK();
+      ARROW_RETURN_NOT_OK(Flush(out));
+      return Write(batch, out);
+    }
     const int64_t bytes = WireBytes(*batch);
     const bool small = bytes < target_bytes_ / 2;
     if (!small || waiting_bytes_ + bytes > TooLarge()) ARROW_RETURN_NOT_OK(Flush(out));
@@ -217,6 +222,7 @@ class ArrowIpcEncoder final : public IpcEncoder {
   const bool decodes_;
   const bool has_views_;
   const int64_t target_bytes_;
+  const bool keep_empty_batches_;
   arrow::MemoryPool* const pool_;
   Collected collected_;
   std::shared_ptr<arrow::ipc::RecordBatchWriter> writer_;

@@ -18,6 +18,7 @@ arrow::Result<std::unique_ptr<ItemEncoder>> ItemEncoder::Make(
     IpcEncoderOptions options;
     // The module has chosen its batches: they are neither split nor joined.
     options.target_bytes = std::numeric_limits<int32_t>::max();
+    options.keep_empty_batches = true;
     ARROW_ASSIGN_OR_RAISE(result->encoder_, IpcEncoder::Make(std::move(schema), options));
   }
   return result;

@@ -137,14 +137,21 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
     if (!status.ok()) return Fail(status);
     if (!item) return AllArrived();
     if (!item->batch) return Next();
-    auto queued = open_->node->parts.tasks->RunSoon(
-        [self = shared_from_this(), batch = std::move(item->batch)]() mutable {
-          auto status = Guard(*self->open_->node->parts.logger, "a put", [&] {
-            return self->AppendBatch(std::move(batch));
-          });
-          if (!status.ok()) return self->Fail(status);
-          self->Next();
-        });
+    RunStep([self = shared_from_this(), batch = std::move(item->batch)]() -> arrow::Status {
+      ARROW_RETURN_NOT_OK(self->AppendBatch(batch));
+      self->Next();
+      return arrow::Status::OK();
+    });
+  }
+
+  /// Runs a step where the data arrives if the store never blocks, else on the pool.
+  void RunStep(std::function<arrow::Status()> step) {
+    auto guarded = [self = shared_from_this(), step = std::move(step)] {
+      auto status = Guard(*self->open_->node->parts.logger, "a put", step);
+      if (!status.ok()) self->Fail(status);
+    };
+    if (!service_ && !open_->node->parts.registry->store()->puts_block()) return guarded();
+    auto queued = open_->node->parts.tasks->RunSoon(std::move(guarded));
     if (!queued.ok()) Fail(queued);
   }
 
@@ -182,7 +189,7 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
   }
 
   void Commit() {
-    RunOnPool(open_, [self = shared_from_this()]() -> arrow::Status {
+    RunStep([self = shared_from_this()]() -> arrow::Status {
       ARROW_RETURN_NOT_OK(self->Begin());
       auto put = std::move(self->put_);
       ARROW_ASSIGN_OR_RAISE(auto info, put->Commit());

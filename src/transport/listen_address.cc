@@ -16,7 +16,6 @@
 namespace longbow::transport {
 namespace {
 
-constexpr std::string_view kUnixScheme = "unix:";
 
 // A socket that is closed with its scope.
 class Socket {

@@ -3,10 +3,14 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include <arrow/status.h>
 
 namespace longbow::transport {
+
+/// What the address of a socket in the file system begins with.
+inline constexpr std::string_view kUnixScheme = "unix:";
 
 /// Whether `address` is one of a socket in the file system.
 bool IsUnixAddress(const std::string& address);

@@ -17,6 +17,7 @@
 #include <longbow/error.h>
 #include <longbow/log.h>
 
+#include "transport/connections.h"
 #include "transport/listen_address.h"
 #include "transport/method.h"
 #include "transport/server_call.h"
@@ -180,7 +181,11 @@ class GrpcServer final : public Server {
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) return StartFailed(options, bound);
     for (size_t i = 0; i < bound.size(); ++i) {
-      if (!IsUnixAddress(options.addresses[i])) ports_.push_back(bound[i]);
+      if (IsUnixAddress(options.addresses[i])) {
+        unix_paths_.push_back(options.addresses[i].substr(kUnixScheme.size()));
+      } else {
+        ports_.push_back(bound[i]);
+      }
     }
     SetServing(false);
     return arrow::Status::OK();
@@ -205,6 +210,7 @@ class GrpcServer final : public Server {
     // gRPC would wait for those who watch the health service too; they never end by themselves.
     const bool all_ended = open_calls_.WaitForNone(grace);
     const bool polite = all_ended && grace.count() > 0;
+    if (!all_ended) SeverConnections(ports_, unix_paths_);
     server_->Shutdown(std::chrono::system_clock::now() +
                       (polite ? std::min(grace, kGoodByeLimit) : std::chrono::milliseconds(0)));
     open_calls_.WaitForNone(std::chrono::hours(24));
@@ -231,6 +237,7 @@ class GrpcServer final : public Server {
   FlightService service_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<int> ports_;
+  std::vector<std::string> unix_paths_;
   std::mutex shutdown_mutex_;
   bool shut_down_ = false;
 };

@@ -1,0 +1,68 @@
+"""The servers and clients of the end-to-end tests."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.client import Client
+from tests.e2e.data_files import write_data_files
+from tests.e2e.server import LongbowServer
+
+MakeServer = Callable[..., LongbowServer]
+
+
+@pytest.fixture(scope="session")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Settings of the connector's sources, over files that are there."""
+    return write_data_files(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def server(sources: dict[str, dict[str, Any]]) -> Iterator[LongbowServer]:
+    """The server that most tests share: they use paths of their own, and leave no task running."""
+    shared = LongbowServer(
+        {"server": {"sync_timeout_sec": 1}, "storage": {"memory_limit": "256MiB"}, **sources}
+    )
+    try:
+        yield shared.start()
+        errors = shared.log("error")
+        shared.stop()
+        assert errors == []
+    finally:
+        shared.kill()
+
+
+@pytest.fixture
+def client(server: LongbowServer) -> Iterator[Client]:
+    """A connection to the shared server."""
+    connection = Client(server.uri)
+    yield connection
+    connection.close()
+
+
+@pytest.fixture
+def make_server() -> Iterator[MakeServer]:
+    """Starts servers with settings of their own, for tests that fill or stop them."""
+    made: list[LongbowServer] = []
+
+    def make(settings: dict[str, dict[str, Any]] | None = None, **more: Any) -> LongbowServer:
+        made.append(LongbowServer(settings, **more))
+        return made[-1].start()
+
+    try:
+        yield make
+        for each in made:
+            each.stop()
+    finally:
+        for each in made:
+            each.kill()
+
+
+@pytest.fixture
+def path() -> list[str]:
+    """A path that no other test uses."""
+    return ["e2e", uuid.uuid4().hex]
