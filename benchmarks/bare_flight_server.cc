@@ -1,6 +1,6 @@
-// The limit that Longbow is measured against: the least that an Arrow C++ Flight server can do. It keeps
-// what is put in a map, hands it out as it came, and runs SQL on a DuckDB of its own inside GetFlightInfo:
-// no tasks, no inputs, no tickets that are checked, no limits.
+// The limit that Longbow is measured against: the least that an Arrow C++ Flight server can do. It
+// keeps what is put in a map, hands it out as it came, and runs SQL on a DuckDB of its own inside
+// GetFlightInfo: no tasks, no inputs, no tickets that are checked, no limits.
 //
 // Usage: bare_flight_server PORT (0: a free one); prints the port.
 
@@ -19,8 +19,8 @@
 #include <arrow/flight/api.h>
 
 #include <duckdb.hpp>
-#include <duckdb/common/arrow/arrow_converter.hpp>
 #include <duckdb/common/arrow/arrow_appender.hpp>
+#include <duckdb/common/arrow/arrow_converter.hpp>
 
 namespace {
 
@@ -42,8 +42,9 @@ class BareServer : public fl::FlightServerBase {
  public:
   BareServer() : database_(nullptr) {
     duckdb::Connection connection(database_);
-    connection.Query("CREATE TABLE t AS SELECT range AS id, range % 7 AS grp, range * 1.5 AS value "
-                     "FROM range(100)");
+    connection.Query(
+        "CREATE TABLE t AS SELECT range AS id, range % 7 AS grp, range * 1.5 AS value "
+        "FROM range(100)");
   }
 
   arrow::Status GetFlightInfo(const fl::ServerCallContext&, const fl::FlightDescriptor& request,
@@ -73,8 +74,7 @@ class BareServer : public fl::FlightServerBase {
       kept = found->second;
       if (request.ticket.starts_with("query/")) kept_.erase(found);
     }
-    ARROW_ASSIGN_OR_RAISE(auto reader,
-                          arrow::RecordBatchReader::Make(kept->batches, kept->schema));
+    ARROW_ASSIGN_OR_RAISE(auto reader, arrow::RecordBatchReader::Make(kept->batches, kept->schema));
     *stream = std::make_unique<fl::RecordBatchStream>(std::move(reader));
     return arrow::Status::OK();
   }
@@ -107,8 +107,8 @@ class BareServer : public fl::FlightServerBase {
     while (auto chunk = result->Fetch()) {
       if (chunk->size() == 0) break;
       ArrowArray c_array;
-      auto extensions = duckdb::ArrowTypeExtensionData::GetExtensionTypes(*connection.context,
-                                                                          result->types);
+      auto extensions =
+          duckdb::ArrowTypeExtensionData::GetExtensionTypes(*connection.context, result->types);
       duckdb::ArrowConverter::ToArrowArray(*chunk, &c_array, options, extensions);
       ARROW_ASSIGN_OR_RAISE(auto batch, arrow::ImportRecordBatch(&c_array, kept->schema));
       kept->rows += batch->num_rows();

@@ -6,9 +6,10 @@
 //         info   GetFlightInfo of `path`
 //         small  DoGet of the ticket of `path`
 //         sql    GetFlightInfo of the command `command`, and DoGet of its ticket
-//   OPTION  path=a/b  shape=numbers|mixed  rows=N  metadata=JSON (with the first batch)  command=TEXT
-// Prints one JSON object: calls, bytes (of the Arrow data) and seconds. Each client has a connection of its
-// own. Ends after the first call that ends behind SECONDS.
+//   OPTION  path=a/b  shape=numbers|mixed  rows=N  metadata=JSON (with the first batch)
+//   command=TEXT
+// Prints one JSON object: calls, bytes (of the Arrow data) and seconds. Each client has a
+// connection of its own. Ends after the first call that ends behind SECONDS.
 
 #include <algorithm>
 #include <atomic>
@@ -54,7 +55,7 @@ constexpr int64_t kBatchRows = 64 * 1024;
 fl::FlightDescriptor PathDescriptor(const std::string& text) {
   std::vector<std::string> parts;
   size_t begin = 0;
-  for (size_t end = text.find('/'); ; end = text.find('/', begin)) {
+  for (size_t end = text.find('/');; end = text.find('/', begin)) {
     parts.push_back(text.substr(begin, end - begin));
     if (end == std::string::npos) break;
     begin = end + 1;
@@ -208,7 +209,8 @@ arrow::Status Run(const Load& load) {
 
 int main(int argc, char** argv) {
   if (argc < 5) {
-    std::cerr << "usage: flight_load URI put|get|info|small|sql CLIENTS SECONDS [OPTION=VALUE ...]\n";
+    std::cerr
+        << "usage: flight_load URI put|get|info|small|sql CLIENTS SECONDS [OPTION=VALUE ...]\n";
     return 2;
   }
   Load load;

@@ -1,9 +1,9 @@
 /// \file
 /// The low-level way to write a module: answer the raw Flight calls, with the server around them.
 ///
-/// The server answers what is Longbow's own (command envelopes of registered services, its tickets and
-/// actions, flights by path where a store is loaded). Every other call is offered to the raw methods
-/// of the modules, in the order of registration, until one does not answer `NotHandled()`.
+/// The server answers what is Longbow's own (command envelopes of registered services, its tickets
+/// and actions, flights by path where a store is loaded). Every other call is offered to the raw
+/// methods of the modules, in the order of registration, until one does not answer `NotHandled()`.
 ///
 /// All functions run on worker threads, several at a time, and may block; a long one asks
 /// `CallContext::cancelled`. No exception may leave them.
@@ -37,8 +37,8 @@ class ItemStream {
   virtual arrow::Result<std::optional<StreamItem>> Next() = 0;
 };
 
-/// Sends the answers of a put or an exchange. Valid while its handler lives. Thread-safe; queues, and
-/// fails with COMMAND_CANCELLED when the client is gone.
+/// Sends the answers of a put or an exchange. Valid while its handler lives. Thread-safe; queues,
+/// and fails with COMMAND_CANCELLED when the client is gone.
 class ItemWriter {
  public:
   virtual ~ItemWriter() = default;
@@ -48,8 +48,8 @@ class ItemWriter {
   virtual arrow::Status Write(StreamItem item) = 0;
 };
 
-/// Takes what a client sends in a DoPut or DoExchange. Calls come one at a time. Destroyed after `End`,
-/// after an error, or, without `End`, when the client breaks off.
+/// Takes what a client sends in a DoPut or DoExchange. Calls come one at a time. Destroyed after
+/// `End`, after an error, or, without `End`, when the client breaks off.
 class ItemHandler {
  public:
   virtual ~ItemHandler() = default;

@@ -2,8 +2,8 @@
 /// Where stored flights live: put once, immutable, read many times.
 ///
 /// A store is provided by a module; the server sends to it what concerns flights by path, and the
-/// results of commands with a sink. `longbow/testing/flight_store_contract.h` is the suite that every
-/// implementation passes.
+/// results of commands with a sink. `longbow/testing/flight_store_contract.h` is the suite that
+/// every implementation passes.
 #pragma once
 
 #include <cstdint>
@@ -101,8 +101,8 @@ class FlightStore {
   virtual bool puts_block() const { return true; }
 
   /// The flight under `path`, at its newest revision or at `revision`; null where there is none.
-  virtual std::shared_ptr<const StoredFlight> Find(
-      const FlightPath& path, std::optional<int64_t> revision = {}) const = 0;
+  virtual std::shared_ptr<const StoredFlight> Find(const FlightPath& path,
+                                                   std::optional<int64_t> revision = {}) const = 0;
 
   /// At most `limit` flights below `prefix` (empty: all), in the order of their paths.
   virtual std::vector<StoredFlightInfo> List(const std::vector<std::string>& prefix,

@@ -57,8 +57,8 @@ class Module {
   virtual void Stop() {}
 };
 
-/// The entry: the one symbol that a module's library exports. Append-only: new members go to the end,
-/// and `size` tells which are there.
+/// The entry: the one symbol that a module's library exports. Append-only: new members go to the
+/// end, and `size` tells which are there.
 struct ModuleEntry {
   uint32_t size;
   const char* name;
@@ -71,14 +71,19 @@ struct ModuleEntry {
 }  // namespace longbow
 
 /// Makes `CLASS` (default constructible, derived from `longbow::Module`) the library's module. Once
-/// per library, at namespace scope. The identity also lies in a section of its own, so that the loader
-/// can read it without running the library's code.
-#define LONGBOW_MODULE(CLASS, NAME, VERSION)                                                     \
-  extern "C" {                                                                                   \
-  __attribute__((used, section(".longbow.identity"), visibility("default"))) extern const char   \
-      longbow_module_identity[] = LONGBOW_BUILD_IDENTITY;                                        \
-  __attribute__((used, visibility("default"))) extern const ::longbow::ModuleEntry longbow_module = \
-      {sizeof(::longbow::ModuleEntry), NAME, VERSION, LONGBOW_BUILD_IDENTITY,                    \
-       []() -> ::longbow::Module* { return new CLASS(); },                                       \
-       [](::longbow::Module* module) { delete module; }};                                        \
+/// per library, at namespace scope. The identity also lies in a section of its own, so that the
+/// loader can read it without running the library's code.
+#define LONGBOW_MODULE(CLASS, NAME, VERSION)                                                    \
+  extern "C" {                                                                                  \
+  __attribute__((used, section(".longbow.identity"),                                            \
+                 visibility("default"))) extern const char longbow_module_identity[] =          \
+      LONGBOW_BUILD_IDENTITY;                                                                   \
+  __attribute__((used,                                                                          \
+                 visibility("default"))) extern const ::longbow::ModuleEntry longbow_module = { \
+      sizeof(::longbow::ModuleEntry),                                                           \
+      NAME,                                                                                     \
+      VERSION,                                                                                  \
+      LONGBOW_BUILD_IDENTITY,                                                                   \
+      []() -> ::longbow::Module* { return new CLASS(); },                                       \
+      [](::longbow::Module* module) { delete module; }};                                        \
   }

@@ -28,16 +28,16 @@ enum class SettingType {
 
 /// The one definition of a setting.
 struct SettingSpec {
-  std::string name;            ///< snake_case; a duration or size ends in its unit (`_sec`, `_ms`)
+  std::string name;  ///< snake_case; a duration or size ends in its unit (`_sec`, `_ms`)
   SettingType type = SettingType::kString;
-  Value default_value = {};    ///< null: no default; reading gives null, and absent is allowed
-  std::string summary = {};    ///< one sentence: what it does, and when one would change it
-  std::string unit = {};       ///< for people: "s", "bytes"; may be empty
+  Value default_value = {};  ///< null: no default; reading gives null, and absent is allowed
+  std::string summary = {};  ///< one sentence: what it does, and when one would change it
+  std::string unit = {};     ///< for people: "s", "bytes"; may be empty
   double min = std::numeric_limits<double>::lowest();  ///< inclusive; numbers and sizes
   double max = std::numeric_limits<double>::max();     ///< inclusive; numbers and sizes
-  std::vector<std::string> choices = {};  ///< texts: the allowed ones; empty: any
-  bool required = false;       ///< must be set; only sensible in a repeated section
-  bool secret = false;         ///< its value is never printed
+  std::vector<std::string> choices = {};               ///< texts: the allowed ones; empty: any
+  bool required = false;  ///< must be set; only sensible in a repeated section
+  bool secret = false;    ///< its value is never printed
 };
 
 /// A TOML table: `[name]`, or, where `repeated`, any number of `[name.KEY]`.
@@ -63,7 +63,7 @@ class Settings {
   /// section declares is a bug in the caller and aborts.
   const Value& Get(std::string_view section, std::string_view name) const;
   bool GetBool(std::string_view section, std::string_view name) const;
-  int64_t GetInt(std::string_view section, std::string_view name) const;  ///< also of kBytes
+  int64_t GetInt(std::string_view section, std::string_view name) const;         ///< also of kBytes
   std::string GetString(std::string_view section, std::string_view name) const;  ///< "" if null
 
   /// The tables of a repeated section by their key, in the order of the keys.

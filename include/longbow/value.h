@@ -25,16 +25,16 @@ class Value {
   enum class Type { kNull, kBool, kInt, kDouble, kString, kList, kObject };
 
   Value() = default;
-  Value(std::nullptr_t) {}                               // NOLINT(google-explicit-constructor)
-  Value(bool value) : data_(value) {}                    // NOLINT(google-explicit-constructor)
+  Value(std::nullptr_t) {}                                  // NOLINT(google-explicit-constructor)
+  Value(bool value) : data_(value) {}                       // NOLINT(google-explicit-constructor)
   Value(int value) : data_(static_cast<int64_t>(value)) {}  // NOLINT(google-explicit-constructor)
-  Value(int64_t value) : data_(value) {}                 // NOLINT(google-explicit-constructor)
-  Value(double value) : data_(value) {}                  // NOLINT(google-explicit-constructor)
+  Value(int64_t value) : data_(value) {}                    // NOLINT(google-explicit-constructor)
+  Value(double value) : data_(value) {}                     // NOLINT(google-explicit-constructor)
   Value(const char* value) : data_(std::string(value)) {}   // NOLINT(google-explicit-constructor)
-  Value(std::string value) : data_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
+  Value(std::string value) : data_(std::move(value)) {}     // NOLINT(google-explicit-constructor)
   Value(std::string_view value) : data_(std::string(value)) {}  // NOLINT
-  Value(List value) : data_(std::move(value)) {}         // NOLINT(google-explicit-constructor)
-  Value(Object value) : data_(std::move(value)) {}       // NOLINT(google-explicit-constructor)
+  Value(List value) : data_(std::move(value)) {}    // NOLINT(google-explicit-constructor)
+  Value(Object value) : data_(std::move(value)) {}  // NOLINT(google-explicit-constructor)
 
   Type type() const { return static_cast<Type>(data_.index()); }
   /// `null`, `boolean`, `integer`, `number`, `string`, `list` or `object`, for messages.

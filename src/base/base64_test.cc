@@ -22,7 +22,8 @@ TEST(Base64, DecodesWithAndWithoutPadding) {
   EXPECT_EQ(DecodeBase64("Zg=="), "f");
   EXPECT_EQ(DecodeBase64("Zg"), "f");
   EXPECT_EQ(DecodeBase64("-_8"), "\xFB\xFF");
-  for (const char* text : {"Z", "Zg=", "Zg===", "Z g=", "Zm9v=", "Zm9v====", "=", "Zm9vY", "\xFF"}) {
+  for (const char* text :
+       {"Z", "Zg=", "Zg===", "Z g=", "Zm9v=", "Zm9v====", "=", "Zm9vY", "\xFF"}) {
     EXPECT_EQ(DecodeBase64(text), std::nullopt) << text;
   }
 }

@@ -54,9 +54,7 @@ const char* ServingStatus(const NodeContext& node) {
   return node.stopping.load() ? "STOPPING" : "SERVING";
 }
 
-NodeLocation LocationOf(const NodeContext& node) {
-  return {node.options.node_id, {node.location}};
-}
+NodeLocation LocationOf(const NodeContext& node) { return {node.options.node_id, {node.location}}; }
 
 arrow::Result<std::shared_ptr<FlightStore>> StoreOf(const NodeContext& node) {
   if (auto store = node.parts.registry->store()) return store;
@@ -120,9 +118,8 @@ arrow::Result<DeleteFlightsAnswer> DeleteFlights(const ActionCall& call,
                                                  const DeleteFlightsRequest& request) {
   ARROW_ASSIGN_OR_RAISE(auto store, StoreOf(call.node()));
   DeleteFlightsAnswer answer;
-  ARROW_ASSIGN_OR_RAISE(answer.deleted, request.paths.empty()
-                                            ? store->DeletePrefix(request.prefix)
-                                            : store->Delete(request.paths));
+  ARROW_ASSIGN_OR_RAISE(answer.deleted, request.paths.empty() ? store->DeletePrefix(request.prefix)
+                                                              : store->Delete(request.paths));
   answer.revision = store->revision();
   if (answer.deleted > 0) AnswerRevision(*call.open, answer.revision);
   return answer;
@@ -165,7 +162,8 @@ arrow::Result<ListTasksAnswer> ListTasks(const ActionCall& call, const ListTasks
   return answer;
 }
 
-/// The task that an endpoint's ticket, or the metadata of a FlightInfo, names; empty where there is none.
+/// The task that an endpoint's ticket, or the metadata of a FlightInfo, names; empty where there is
+/// none.
 std::string TaskOf(const arrow::flight::FlightInfo& info) {
   auto metadata = ParseMessage<FlightInfoMetadata>(info.app_metadata());
   if (metadata.ok() && !metadata->task.empty()) return metadata->task;

@@ -41,7 +41,8 @@ class ReusingPut : public FlightPut {
   FlightPath path_;
 };
 
-/// The task as its service sees it: cancelling also reaches the inputs, in which the service may wait.
+/// The task as its service sees it: cancelling also reaches the inputs, in which the service may
+/// wait.
 class ServiceContext : public TaskContext {
  public:
   ServiceContext(TaskContext& task, peer::LocalInputs& inputs) : task_(task), inputs_(inputs) {
@@ -152,10 +153,10 @@ arrow::Result<std::shared_ptr<Service>> CommandRunner::FindChecked(const Command
   auto service = registry.FindService(command.service);
   if (!service) {
     const std::string near = registry.NearestService(command.service);
-    return MakeError(ErrorCode::kUnsupportedService,
-                     "there is no service '" + command.service + "' on this node",
-                     near.empty() ? "ListServices tells which there are."
-                                  : "Did you mean '" + near + "'?");
+    return MakeError(
+        ErrorCode::kUnsupportedService,
+        "there is no service '" + command.service + "' on this node",
+        near.empty() ? "ListServices tells which there are." : "Did you mean '" + near + "'?");
   }
   if (!command.node.empty() && command.node != node_->options.node_id) {
     return MakeError(ErrorCode::kBadRequest,
@@ -181,8 +182,8 @@ arrow::Status CommandRunner::CheckTree(const Command& command) const {
     } else if (auto* path = std::get_if<FlightPath>(&source)) {
       auto store = node_->parts.registry->store();
       if (!store || !store->Find(*path)) {
-        return MakeError(ErrorCode::kNotFound, "input '" + name + "': there is no flight at '" +
-                                                   path->ToString() + "'");
+        return MakeError(ErrorCode::kNotFound,
+                         "input '" + name + "': there is no flight at '" + path->ToString() + "'");
       }
     }
   }
@@ -237,9 +238,9 @@ arrow::Result<Execution> CommandRunner::Submit(const std::shared_ptr<const Comma
   request.service = command->service;
   request.repeatable = command->sink.repeatable;
   request.nested = options.nested;
-  request.work = std::make_unique<CommandWork>(
-      WorkParts{node_, command, std::move(service), std::move(inputs), std::move(options.columns),
-                std::move(sink_path)});
+  request.work =
+      std::make_unique<CommandWork>(WorkParts{node_, command, std::move(service), std::move(inputs),
+                                              std::move(options.columns), std::move(sink_path)});
   ARROW_ASSIGN_OR_RAISE(auto task, node_->parts.tasks->Submit(std::move(request)));
   return Execution{std::move(task), nullptr};
 }
@@ -251,8 +252,8 @@ arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
     if (auto* path = std::get_if<FlightPath>(&source)) {
       auto flight = node_->parts.registry->store()->Find(*path);
       if (!flight) {
-        return MakeError(ErrorCode::kNotFound, "input '" + name + "': there is no flight at '" +
-                                                   path->ToString() + "'");
+        return MakeError(ErrorCode::kNotFound,
+                         "input '" + name + "': there is no flight at '" + path->ToString() + "'");
       }
       origins.emplace(name, peer::StoredInput{std::move(flight)});
     } else {
@@ -266,8 +267,9 @@ arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
 peer::CommandInput CommandRunner::NestedInput(const std::string& name,
                                               std::shared_ptr<const Command> command) {
   peer::CommandInput input;
-  input.run = [this, name, command](std::optional<std::vector<std::string>> columns)
-      -> arrow::Result<peer::CommandResult> {
+  input.run =
+      [this, name, command](
+          std::optional<std::vector<std::string>> columns) -> arrow::Result<peer::CommandResult> {
     RunOptions options;
     options.nested = true;
     options.columns = std::move(columns);
@@ -285,8 +287,8 @@ peer::CommandInput CommandRunner::NestedInput(const std::string& name,
   return input;
 }
 
-arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellSchema(
-    const Command& command, const RunOptions& options) {
+arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellSchema(const Command& command,
+                                                                        const RunOptions& options) {
   if (auto path = SinkPath(command); path && SinkIfExists(command) == IfExists::kReuse) {
     if (auto stored = node_->parts.registry->store()->Find(*path)) return stored->info().schema;
   }

@@ -44,14 +44,14 @@ class CommandRunner {
  public:
   explicit CommandRunner(NodeContext* node) : node_(node) {}
 
-  /// Checks the command and everything below it, then starts it, finds its result, or joins the task that
-  /// is making it already.
+  /// Checks the command and everything below it, then starts it, finds its result, or joins the
+  /// task that is making it already.
   ///
   /// Who waits for the task calls `Attach`, and `Detach` when it goes away.
   arrow::Result<Execution> Run(std::shared_ptr<const Command> command, RunOptions options = {});
 
-  /// The service of a command, whose own fields are checked. Errors: UNSUPPORTED_SERVICE, BAD_REQUEST
-  /// (another node), BAD_ARGUMENT naming the field.
+  /// The service of a command, whose own fields are checked. Errors: UNSUPPORTED_SERVICE,
+  /// BAD_REQUEST (another node), BAD_ARGUMENT naming the field.
   arrow::Result<std::shared_ptr<Service>> FindChecked(const Command& command) const;
 
   /// The schema of the command's result; runs the command where its service cannot tell. Blocks.
@@ -60,8 +60,8 @@ class CommandRunner {
 
   /// One more call waits for the task.
   void Attach(const std::shared_ptr<Task>& task);
-  /// A call does not wait any more. With `abandon`, the task is cancelled if nobody else waits for it and
-  /// nobody was promised that it goes on.
+  /// A call does not wait any more. With `abandon`, the task is cancelled if nobody else waits for
+  /// it and nobody was promised that it goes on.
   void Detach(const std::shared_ptr<Task>& task, bool abandon);
   /// Somebody was promised that the task goes on without a call that waits (an answer `POLL`).
   void Keep(const std::shared_ptr<Task>& task);

@@ -48,10 +48,10 @@ void DataReceiver::ReadStart(std::function<void(arrow::Result<ReceivedStart>)> d
     start.schema = self->decoder_.schema();
     return start;
   };
-  call_->ReadData([take = std::move(take), done = std::move(done)](ReadOutcome outcome,
-                                                                   auto message) {
-    done(take(outcome, std::move(message)));
-  });
+  call_->ReadData(
+      [take = std::move(take), done = std::move(done)](ReadOutcome outcome, auto message) {
+        done(take(outcome, std::move(message)));
+      });
 }
 
 void DataReceiver::ReadItem(ItemCallback done) {
@@ -66,8 +66,8 @@ void DataReceiver::ReadItem(ItemCallback done) {
       auto batch = self->decoder_.Decode(*message);
       if (!batch.ok()) return done(batch.status());
       item.batch = std::move(*batch);
-      // A dictionary. Some writers (arrow-go's) repeat on it the metadata of the batch that follows,
-      // which would be delivered twice; Arrow's own readers drop it too.
+      // A dictionary. Some writers (arrow-go's) repeat on it the metadata of the batch that
+      // follows, which would be delivered twice; Arrow's own readers drop it too.
       if (!item.batch) item.app_metadata = nullptr;
     }
     if (!item.batch && !item.app_metadata) return self->ReadItem(std::move(done));

@@ -32,8 +32,8 @@ class DataReceiver : public std::enable_shared_from_this<DataReceiver> {
  public:
   explicit DataReceiver(std::shared_ptr<transport::Call> call) : call_(std::move(call)) {}
 
-  /// The first message. Errors: BAD_ARGUMENT where it has no descriptor or is malformed; COMMAND_CANCELLED
-  /// where the client is gone.
+  /// The first message. Errors: BAD_ARGUMENT where it has no descriptor or is malformed;
+  /// COMMAND_CANCELLED where the client is gone.
   void ReadStart(std::function<void(arrow::Result<ReceivedStart>)> done);
 
   /// The next batch or metadata, or nothing at the end. A message that only carries the schema or a

@@ -2,15 +2,19 @@
 /// The RPC surface: what each Flight call does.
 ///
 /// The life of a call:
-///   1. The transport hands it to `Serve` on one of gRPC's threads. A request id is taken or made up,
+///   1. The transport hands it to `Serve` on one of gRPC's threads. A request id is taken or made
+///   up,
 ///      and sent back.
 ///   2. Admission: a node that is stopping, or has too many calls open, refuses.
-///   3. The one request message is read (of a put or exchange, the first one), and decoded: a path, a
+///   3. The one request message is read (of a put or exchange, the first one), and decoded: a path,
+///   a
 ///      command, a ticket, an action. What is not Longbow's own goes to the modules' raw methods.
-///   4. What answers from memory (flights by path, tickets) is answered on the spot. What may block (a
+///   4. What answers from memory (flights by path, tickets) is answered on the spot. What may block
+///   (a
 ///      service, a raw method, a batch of a put) runs on the task registry's pool.
 ///   5. Long work is a task: the call waits for it without a thread, with a timer for its limit.
-///   6. Results stream by the reader's pace: one message is under way, and the next is asked for when the
+///   6. Results stream by the reader's pace: one message is under way, and the next is asked for
+///   when the
 ///      client's window took it.
 ///   7. Whatever happens, the call ends once, with its error on the wire, and no exception passes.
 #pragma once
@@ -21,8 +25,8 @@
 #include <longbow/clock.h>
 #include <longbow/log.h>
 
-#include "flight/timer.h"
 #include "flight/service_directory.h"
+#include "flight/timer.h"
 #include "payload/command.h"
 #include "task/task_registry.h"
 #include "transport/call.h"
@@ -31,13 +35,14 @@ namespace longbow::flight {
 
 struct DispatcherOptions {
   std::string node_id;
-  /// The address that endpoints name, such as `grpc://host:17001`. Set by `SetLocation` once the port
-  /// is known.
-  int max_wait_sec = 180;       ///< for a task, of a call without a deadline of its own
-  int sync_timeout_sec = 10;    ///< for a revision that a client wants to see
-  int max_open_calls = 20000;   ///< more: BACKPRESSURE
-  int max_exchanges = 64;       ///< open DoExchange calls of services; more: BACKPRESSURE
-  int exchange_idle_sec = 60;   ///< an exchange whose client sends nothing for so long ends with TIMEOUT
+  /// The address that endpoints name, such as `grpc://host:17001`. Set by `SetLocation` once the
+  /// port is known.
+  int max_wait_sec = 180;      ///< for a task, of a call without a deadline of its own
+  int sync_timeout_sec = 10;   ///< for a revision that a client wants to see
+  int max_open_calls = 20000;  ///< more: BACKPRESSURE
+  int max_exchanges = 64;      ///< open DoExchange calls of services; more: BACKPRESSURE
+  int exchange_idle_sec =
+      60;  ///< an exchange whose client sends nothing for so long ends with TIMEOUT
   int64_t cache_ttl_sec = 900;  ///< of results of `cache: true` without a `ttlSec`
   int64_t exchange_buffer_bytes = int64_t{8} << 20;
   CommandLimits command_limits;

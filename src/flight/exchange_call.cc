@@ -1,4 +1,5 @@
-// DoExchange: what the client sends is the input named `input` of the command; the result streams back.
+// DoExchange: what the client sends is the input named `input` of the command; the result streams
+// back.
 
 #include <atomic>
 #include <condition_variable>
@@ -26,8 +27,8 @@ namespace {
 
 using arrow::flight::FlightDescriptor;
 
-/// What the client sends, for a service that reads it: filled by the call, emptied by the task. A full
-/// buffer stops the reading from the client.
+/// What the client sends, for a service that reads it: filled by the call, emptied by the task. A
+/// full buffer stops the reading from the client.
 class ExchangeInput : public arrow::RecordBatchReader,
                       public std::enable_shared_from_this<ExchangeInput> {
  public:
@@ -52,7 +53,8 @@ class ExchangeInput : public arrow::RecordBatchReader,
                      "The schema of what is sent comes before its first batch.");
   }
 
-  /// Runs `first` once there is something to read, or nothing will come: until then no thread is taken.
+  /// Runs `first` once there is something to read, or nothing will come: until then no thread is
+  /// taken.
   void Start(std::function<void()> first) {
     first_ = std::move(first);
     ReadOn();
@@ -208,8 +210,7 @@ void ServeDoExchange(OpenCallPtr open) {
     if (start->descriptor.type != FlightDescriptor::CMD) {
       return TakeItems(open, receiver, std::move(*start), &FlightMethods::DoExchange);
     }
-    auto parsed =
-        ParseCommandDescriptor(start->descriptor.cmd, open->node->options.command_limits);
+    auto parsed = ParseCommandDescriptor(start->descriptor.cmd, open->node->options.command_limits);
     if (!parsed.ok()) return open->Finish(parsed.status());
     if (auto* command = std::get_if<Command>(&*parsed)) {
       return ExchangeCommand(open, receiver, std::move(*command));
@@ -217,8 +218,8 @@ void ServeDoExchange(OpenCallPtr open) {
     if (std::holds_alternative<RawCommand>(*parsed)) {
       return TakeItems(open, receiver, std::move(*start), &FlightMethods::DoExchange);
     }
-    open->Finish(MakeError(ErrorCode::kBadArgument,
-                           "an exchange takes a command, not a wait for a task"));
+    open->Finish(
+        MakeError(ErrorCode::kBadArgument, "an exchange takes a command, not a wait for a task"));
   });
 }
 

@@ -57,9 +57,9 @@ arrow::Result<FlightInfo> MakeInfo(const std::shared_ptr<arrow::Schema>& schema,
 arrow::Result<FlightInfo> StoredInfo(const NodeContext& node, const InfoRequest& request,
                                      const StoredFlightInfo& stored, const std::string& task_id,
                                      bool reused) {
-  ARROW_ASSIGN_OR_RAISE(
-      auto endpoint, Endpoint(node, SerializeTicket(FlightTicket{stored.path, stored.revision},
-                                                    request.encoding)));
+  ARROW_ASSIGN_OR_RAISE(auto endpoint,
+                        Endpoint(node, SerializeTicket(FlightTicket{stored.path, stored.revision},
+                                                       request.encoding)));
   // A stored flight can be read any number of times; Flight says so by an expiration.
   if (stored.expires) endpoint.expiration_time = ToFlightTime(*stored.expires);
   FlightInfoMetadata metadata;
@@ -83,8 +83,7 @@ arrow::Result<FlightInfo> TaskInfoMessage(const NodeContext& node, const InfoReq
   metadata.node = node.options.node_id;
   if (outcome == nullptr) return MakeInfo(nullptr, request, std::nullopt, {-1, -1}, metadata);
   TaskTicket ticket{{task.id(), node.options.node_id}};
-  ARROW_ASSIGN_OR_RAISE(auto endpoint,
-                        Endpoint(node, SerializeTicket(ticket, request.encoding)));
+  ARROW_ASSIGN_OR_RAISE(auto endpoint, Endpoint(node, SerializeTicket(ticket, request.encoding)));
   if (task.info().repeatable) endpoint.expiration_time = ToFlightTime(task.expires());
   return MakeInfo(outcome->schema, request, std::move(endpoint), {outcome->rows, outcome->bytes},
                   metadata);

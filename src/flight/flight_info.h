@@ -25,8 +25,8 @@ struct InfoRequest {
   Encoding encoding = Encoding::kJson;
 };
 
-/// Of a stored flight. `task_id` is empty where no task made it in this call; `reused`: it was there
-/// before the command.
+/// Of a stored flight. `task_id` is empty where no task made it in this call; `reused`: it was
+/// there before the command.
 arrow::Result<arrow::flight::FlightInfo> StoredInfo(const NodeContext& node,
                                                     const InfoRequest& request,
                                                     const StoredFlightInfo& stored,

@@ -71,8 +71,7 @@ void GetTask(const OpenCallPtr& open, const TaskTicket& ticket) {
     open->Finish(MakeError(ErrorCode::kTimeout, "the result did not begin in time"));
   };
   // A ticket is given out when the outcome is known, so that this wait is over at once.
-  const auto until =
-      node->parts.clock->Now() + std::chrono::seconds(node->options.max_wait_sec);
+  const auto until = node->parts.clock->Now() + std::chrono::seconds(node->options.max_wait_sec);
   TaskWait::Start(open, task, until, WaitLimit::kKeepTask, std::move(callbacks));
 }
 

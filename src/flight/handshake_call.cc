@@ -1,5 +1,5 @@
-// Handshake: for modules that authenticate in it. Where none does, there is nothing to agree on, and the
-// client gets an empty answer.
+// Handshake: for modules that authenticate in it. Where none does, there is nothing to agree on,
+// and the client gets an empty answer.
 
 #include <memory>
 #include <string>
@@ -24,8 +24,8 @@ using google::protobuf::io::StringOutputStream;
 using transport::Frame;
 using transport::ReadOutcome;
 
-/// `HandshakeRequest` and `HandshakeResponse`: a protocol version (1) and a payload (2). No generated
-/// code: it would have the names that `libarrow_flight` exports.
+/// `HandshakeRequest` and `HandshakeResponse`: a protocol version (1) and a payload (2). No
+/// generated code: it would have the names that `libarrow_flight` exports.
 constexpr int kVersionField = 1;
 constexpr int kPayloadField = 2;
 
@@ -49,7 +49,8 @@ arrow::Result<HandshakeMessage> ParseHandshake(const std::string& bytes) {
     } else {
       ok = WireFormatLite::SkipField(&in, tag);
     }
-    if (!ok) return MakeError(ErrorCode::kBadArgument, "the request is no HandshakeRequest message");
+    if (!ok)
+      return MakeError(ErrorCode::kBadArgument, "the request is no HandshakeRequest message");
   }
   if (!in.ConsumedEntireMessage()) {
     return MakeError(ErrorCode::kBadArgument, "the request is no HandshakeRequest message");

@@ -222,8 +222,8 @@ void AnswerPoll(const QuestionPtr& question, arrow::Result<FlightInfo> info, con
   poll.info = std::make_unique<FlightInfo>(std::move(*info));
   poll.progress = complete ? 1.0 : task->info().progress;
   if (task != nullptr && !complete) {
-    poll.descriptor = FlightDescriptor::Command(SerializeRetry(
-        {task->id(), question->open->node->options.node_id}, question->encoding));
+    poll.descriptor = FlightDescriptor::Command(
+        SerializeRetry({task->id(), question->open->node->options.node_id}, question->encoding));
     poll.expiration_time = std::chrono::time_point_cast<std::chrono::nanoseconds>(task->expires());
   }
   Answer(question->open, arrow::Result<arrow::flight::PollInfo>(std::move(poll)));
@@ -268,18 +268,19 @@ void ServeGetFlightInfo(OpenCallPtr open, const std::string& request) {
   if (!question) return;
   Routes routes;
   routes.on_path = [question](const StoredFlight& flight) {
-    Answer(question->open, StoredInfo(*question->open->node, question->request(), flight.info(),
-                                      "", /*reused=*/false));
+    Answer(question->open, StoredInfo(*question->open->node, question->request(), flight.info(), "",
+                                      /*reused=*/false));
   };
   routes.on_retry = [question](const std::shared_ptr<Task>& task) { WaitForInfo(question, task); };
-  routes.on_command = [question, on_retry = routes.on_retry](std::shared_ptr<const Command> command) {
+  routes.on_command = [question,
+                       on_retry = routes.on_retry](std::shared_ptr<const Command> command) {
     RunCommand(question, std::move(command), on_retry,
                [question](const arrow::Result<FlightInfo>& info) { Answer(question->open, info); });
   };
   routes.on_raw = [question] {
     OfferRaw(question->open, [question](FlightMethods& methods) -> arrow::Status {
-      ARROW_ASSIGN_OR_RAISE(
-          auto info, methods.GetFlightInfo(*question->open->call, question->descriptor));
+      ARROW_ASSIGN_OR_RAISE(auto info,
+                            methods.GetFlightInfo(*question->open->call, question->descriptor));
       ARROW_ASSIGN_OR_RAISE(auto bytes, info->SerializeToString());
       question->open->call->WriteAndFinish(Frame::FromString(std::move(bytes)));
       return arrow::Status::OK();
@@ -298,7 +299,8 @@ void ServePollFlightInfo(OpenCallPtr open, const std::string& request) {
                nullptr, /*complete=*/true);
   };
   routes.on_retry = [question](const std::shared_ptr<Task>& task) { Poll(question, task); };
-  routes.on_command = [question, on_retry = routes.on_retry](std::shared_ptr<const Command> command) {
+  routes.on_command = [question,
+                       on_retry = routes.on_retry](std::shared_ptr<const Command> command) {
     RunCommand(question, std::move(command), on_retry,
                [question](const arrow::Result<FlightInfo>& info) {
                  AnswerPoll(question, info, nullptr, /*complete=*/true);
@@ -306,8 +308,8 @@ void ServePollFlightInfo(OpenCallPtr open, const std::string& request) {
   };
   routes.on_raw = [question] {
     OfferRaw(question->open, [question](FlightMethods& methods) -> arrow::Status {
-      ARROW_ASSIGN_OR_RAISE(
-          auto info, methods.PollFlightInfo(*question->open->call, question->descriptor));
+      ARROW_ASSIGN_OR_RAISE(auto info,
+                            methods.PollFlightInfo(*question->open->call, question->descriptor));
       ARROW_ASSIGN_OR_RAISE(auto bytes, info->SerializeToString());
       question->open->call->WriteAndFinish(Frame::FromString(std::move(bytes)));
       return arrow::Status::OK();

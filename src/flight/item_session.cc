@@ -19,9 +19,7 @@ namespace {
 
 using transport::Frame;
 
-arrow::Status ClientGone() {
-  return MakeError(ErrorCode::kCommandCancelled, "the client is gone");
-}
+arrow::Status ClientGone() { return MakeError(ErrorCode::kCommandCancelled, "the client is gone"); }
 
 /// Writes while the caller waits. A write that is under way ends when the call does.
 class CallItemWriter : public ItemWriter {
@@ -140,18 +138,19 @@ Frame PutResult(const arrow::Buffer& app_metadata) {
   return Frame::FromString(std::move(bytes));
 }
 
-void TakeItems(const OpenCallPtr& open, std::shared_ptr<DataReceiver> receiver,
-               ReceivedStart start, ItemMethod method) {
-  OfferRaw(open, [open, receiver = std::move(receiver), start = std::move(start),
-                  method](FlightMethods& methods) -> arrow::Status {
-    StreamStart begin{start.descriptor, start.schema};
-    ARROW_ASSIGN_OR_RAISE(auto handler, (methods.*method)(*open->call, begin));
-    // Some writers (arrow-go's) repeat on the schema the metadata of the first batch, which would be
-    // delivered twice; Arrow's own readers drop it too.
-    std::make_shared<ItemSession>(open, receiver, std::move(handler))
-        ->Start(start.schema ? nullptr : start.app_metadata);
-    return arrow::Status::OK();
-  });
+void TakeItems(const OpenCallPtr& open, std::shared_ptr<DataReceiver> receiver, ReceivedStart start,
+               ItemMethod method) {
+  OfferRaw(open,
+           [open, receiver = std::move(receiver), start = std::move(start),
+            method](FlightMethods& methods) -> arrow::Status {
+             StreamStart begin{start.descriptor, start.schema};
+             ARROW_ASSIGN_OR_RAISE(auto handler, (methods.*method)(*open->call, begin));
+             // Some writers (arrow-go's) repeat on the schema the metadata of the first batch,
+             // which would be delivered twice; Arrow's own readers drop it too.
+             std::make_shared<ItemSession>(open, receiver, std::move(handler))
+                 ->Start(start.schema ? nullptr : start.app_metadata);
+             return arrow::Status::OK();
+           });
 }
 
 }  // namespace longbow::flight

@@ -21,8 +21,9 @@ transport::Frame PutResult(const arrow::Buffer& app_metadata);
 using ItemMethod = arrow::Result<std::unique_ptr<ItemHandler>> (FlightMethods::*)(
     CallContext&, const StreamStart&);
 
-/// Offers the stream to the raw methods, and gives who takes it one item after the other, on the pool.
-void TakeItems(const OpenCallPtr& open, std::shared_ptr<DataReceiver> receiver,
-               ReceivedStart start, ItemMethod method);
+/// Offers the stream to the raw methods, and gives who takes it one item after the other, on the
+/// pool.
+void TakeItems(const OpenCallPtr& open, std::shared_ptr<DataReceiver> receiver, ReceivedStart start,
+               ItemMethod method);
 
 }  // namespace longbow::flight

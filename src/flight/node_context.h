@@ -20,7 +20,7 @@ struct NodeContext {
   DispatcherOptions options;
   DispatcherParts parts;
   std::string location;  ///< set before the first call
-  WallTime started;     ///< for ListNodes
+  WallTime started;      ///< for ListNodes
   std::unique_ptr<CommandRunner> runner;
   RevisionGate revisions;
   std::atomic<bool> stopping{false};
@@ -58,8 +58,8 @@ struct OpenCall {
 
 using OpenCallPtr = std::shared_ptr<OpenCall>;
 
-/// Runs what may throw, as modules' code may: an exception becomes INTERNAL_ERROR, and its text goes to
-/// the log alone.
+/// Runs what may throw, as modules' code may: an exception becomes INTERNAL_ERROR, and its text
+/// goes to the log alone.
 arrow::Status Guard(Logger& logger, std::string_view what,
                     const std::function<arrow::Status()>& work);
 

@@ -1,13 +1,17 @@
 // DoPut: stores a flight under a path, hands data to a service, or to a module's raw methods.
 //
 // A put by path:
-//   1. The first message brings descriptor and schema. Options may come with it, or, as some clients
+//   1. The first message brings descriptor and schema. Options may come with it, or, as some
+//   clients
 //      cannot send metadata with a schema, with the first message behind it.
-//   2. The client is told that its put is accepted, so that it need not send everything to learn of a
+//   2. The client is told that its put is accepted, so that it need not send everything to learn of
+//   a
 //      refusal. A path that is taken waits for the options, since they may say what to do about it.
-//   3. Batches are appended one at a time; the next is read when the last one is stored, so that a slow
+//   3. Batches are appended one at a time; the next is read when the last one is stored, so that a
+//   slow
 //      store slows its client down.
-//   4. At the end the client is told that all has arrived. Only a message that goes out tells a client
+//   4. At the end the client is told that all has arrived. Only a message that goes out tells a
+//   client
 //      that has sent all from one that died, which gRPC reports alike; so the commit waits for it.
 //   5. The flight is committed, and the receipt ends the call.
 
@@ -101,11 +105,10 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
       if (taken && options_.if_exists == IfExists::kError) return open_->Finish(Taken());
       if (taken && options_.if_exists == IfExists::kReuse) return AnswerReused(taken->info());
     }
-    open_->call->Write(ProgressFrame("ACCEPTED"),
-                       [self = shared_from_this()](bool ok) {
-                         if (!ok) return self->Gone();
-                         self->Next();
-                       });
+    open_->call->Write(ProgressFrame("ACCEPTED"), [self = shared_from_this()](bool ok) {
+      if (!ok) return self->Gone();
+      self->Next();
+    });
   }
 
   arrow::Status Taken() const {
@@ -181,11 +184,10 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
   }
 
   void AllArrived() {
-    open_->call->Write(ProgressFrame("RECEIVED"),
-                       [self = shared_from_this()](bool ok) {
-                         if (!ok) return self->Gone();
-                         self->Commit();
-                       });
+    open_->call->Write(ProgressFrame("RECEIVED"), [self = shared_from_this()](bool ok) {
+      if (!ok) return self->Gone();
+      self->Commit();
+    });
   }
 
   void Commit() {

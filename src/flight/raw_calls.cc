@@ -24,8 +24,8 @@ arrow::Status NobodysCall(NodeContext* node, transport::Method method) {
 arrow::Status AskMethods(NodeContext* node, transport::Method method,
                          const std::function<arrow::Status(FlightMethods&)>& ask) {
   for (const auto& methods : node->parts.registry->methods()) {
-    auto status = Guard(*node->parts.logger, transport::MethodName(method),
-                        [&] { return ask(*methods); });
+    auto status =
+        Guard(*node->parts.logger, transport::MethodName(method), [&] { return ask(*methods); });
     if (!FlightMethods::IsNotHandled(status)) return status;
   }
   return NobodysCall(node, method);

@@ -14,9 +14,9 @@
 
 namespace longbow::flight {
 
-/// Runs `ask` on the pool, module by module, until one does not answer `NotHandled()`; then the call has
-/// been answered, or ends with that module's error. Where none takes it, the call ends with
-/// UNSUPPORTED_SERVICE or NOT_IMPLEMENTED, and says which services there are.
+/// Runs `ask` on the pool, module by module, until one does not answer `NotHandled()`; then the
+/// call has been answered, or ends with that module's error. Where none takes it, the call ends
+/// with UNSUPPORTED_SERVICE or NOT_IMPLEMENTED, and says which services there are.
 void OfferRaw(const OpenCallPtr& open, std::function<arrow::Status(FlightMethods&)> ask);
 
 /// The same on the caller's own thread; the status is not `NotHandled()`.

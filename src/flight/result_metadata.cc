@@ -12,7 +12,8 @@ namespace longbow::flight {
 namespace {
 
 std::shared_ptr<arrow::KeyValueMetadata> Changed(
-    const std::shared_ptr<const arrow::KeyValueMetadata>& metadata, const MetadataChanges& changes) {
+    const std::shared_ptr<const arrow::KeyValueMetadata>& metadata,
+    const MetadataChanges& changes) {
   auto result = metadata ? metadata->Copy() : std::make_shared<arrow::KeyValueMetadata>();
   for (const auto& [key, value] : changes) {
     if (value) {

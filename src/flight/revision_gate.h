@@ -13,7 +13,8 @@ namespace longbow::flight {
 /// Thread-safe. Callbacks run on the thread that advances, outside the lock, and must not block.
 class RevisionGate {
  public:
-  /// The state has reached `revision`; runs who waited for it. Lower numbers than before are ignored.
+  /// The state has reached `revision`; runs who waited for it. Lower numbers than before are
+  /// ignored.
   void Advance(int64_t revision);
 
   /// Runs `reached` once the state has reached `revision`, at once where it has. Returns an id for

@@ -19,8 +19,9 @@ using transport::Frame;
 
 /// Pulls frames from a source and writes them one after the other.
 ///
-/// `Produce` asks the source for more; the source appends frames and then calls `Answered`, at once or
-/// later, from any thread. A source that answers at once is taken in a loop instead of a recursion.
+/// `Produce` asks the source for more; the source appends frames and then calls `Answered`, at once
+/// or later, from any thread. A source that answers at once is taken in a loop instead of a
+/// recursion.
 class Sender : public std::enable_shared_from_this<Sender> {
  public:
   explicit Sender(OpenCallPtr open) : open_(std::move(open)) {}
@@ -113,9 +114,8 @@ void Sender::Advance() {
       frames_.pop_front();
       writing_ = true;
       lock.unlock();
-      open_->call->Write(std::move(frame), [self = shared_from_this()](bool ok) {
-        self->Written(ok);
-      });
+      open_->call->Write(std::move(frame),
+                         [self = shared_from_this()](bool ok) { self->Written(ok); });
       lock.lock();
       look_again_ = true;
     } else if (!writing_ && at_end_) {
@@ -263,9 +263,8 @@ class PoolSender : public Sender {
     auto self = std::static_pointer_cast<PoolSender>(shared_from_this());
     auto queued = open()->node->parts.tasks->RunSoon([self] {
       bool at_end = false;
-      auto status = Guard(*self->open()->node->parts.logger, "a stream's source", [&] {
-        return self->Step().Value(&at_end);
-      });
+      auto status = Guard(*self->open()->node->parts.logger, "a stream's source",
+                          [&] { return self->Step().Value(&at_end); });
       if (!status.ok()) return self->End(status);
       self->Answered(at_end);
     });

@@ -42,7 +42,8 @@ void AfterSync(OpenCallPtr open, std::function<void()> then) {
     wait->then();
   });
   if (id == 0) return;
-  const auto until = node->parts.clock->Now() + std::chrono::seconds(node->options.sync_timeout_sec);
+  const auto until =
+      node->parts.clock->Now() + std::chrono::seconds(node->options.sync_timeout_sec);
   node->parts.timer->Schedule(until, [wait, node, id, revision] {
     if (!wait->Claim()) return;
     node->revisions.Forget(id);

@@ -17,8 +17,8 @@ enum class WaitLimit {
   kKeepTask,    ///< The caller was told how to ask again: the task goes on.
 };
 
-/// Waits once. Exactly one of the two callbacks runs, once, on any thread, unless the client goes away
-/// first; then the call is ended here.
+/// Waits once. Exactly one of the two callbacks runs, once, on any thread, unless the client goes
+/// away first; then the call is ended here.
 class TaskWait : public std::enable_shared_from_this<TaskWait> {
  public:
   struct Callbacks {

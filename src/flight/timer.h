@@ -17,7 +17,8 @@ class Timer {
   virtual ~Timer() = default;
   /// One thread, started here, joined by the destructor. `clock` outlives it.
   static std::unique_ptr<Timer> Make(const Clock* clock);
-  /// Runs `callback` on the timer's thread at `when`; it must not block. Returns an id for `Cancel`.
+  /// Runs `callback` on the timer's thread at `when`; it must not block. Returns an id for
+  /// `Cancel`.
   virtual int64_t Schedule(MonotonicTime when, std::function<void()> callback) = 0;
   /// Drops the callback. False where it has run or is running.
   virtual bool Cancel(int64_t id) = 0;

@@ -44,8 +44,8 @@ struct PutOptions {
   ResultMetadata metadata;
 };
 
-/// What a put answers, three times: `ACCEPTED`, `RECEIVED`, and `STORED` with size and revision. The path
-/// is absent where a service took the data.
+/// What a put answers, three times: `ACCEPTED`, `RECEIVED`, and `STORED` with size and revision.
+/// The path is absent where a service took the data.
 struct PutReceipt {
   std::string state;
   std::optional<FlightPath> path;

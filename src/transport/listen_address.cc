@@ -16,7 +16,6 @@
 namespace longbow::transport {
 namespace {
 
-
 // A socket that is closed with its scope.
 class Socket {
  public:

@@ -160,8 +160,8 @@ class GrpcServer final : public Server {
     for (const std::string& address : options.addresses) {
       ARROW_RETURN_NOT_OK(CheckListenAddress(address));
     }
-    // Never undone: when nobody uses gRPC any more, it waits up to 10 s for a thread of its own that
-    // still polls a closed connection.
+    // Never undone: when nobody uses gRPC any more, it waits up to 10 s for a thread of its own
+    // that still polls a closed connection.
     grpc_init();
     // A setting of the whole process in gRPC; only this class makes servers.
     grpc::EnableDefaultHealthCheckService(true);

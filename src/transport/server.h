@@ -1,6 +1,6 @@
 /// \file
-/// Listens, and turns what comes into `Call`s. Flight on gRPC's callback API: no thread belongs to a
-/// call or a connection.
+/// Listens, and turns what comes into `Call`s. Flight on gRPC's callback API: no thread belongs to
+/// a call or a connection.
 #pragma once
 
 #include <chrono>
@@ -32,12 +32,13 @@ struct ServerOptions {
   /// Where to listen: `host:port` (port 0: a free one) and `unix:/path`; at least one.
   std::vector<std::string> addresses;
   std::optional<TlsOptions> tls;
-  /// Largest message taken in; larger ones end their call with RESOURCE_EXHAUSTED. They are measured
-  /// once they are there (gRPC takes 4 GiB at most): `memory_quota_bytes` is what bounds memory.
+  /// Largest message taken in; larger ones end their call with RESOURCE_EXHAUSTED. They are
+  /// measured once they are there (gRPC takes 4 GiB at most): `memory_quota_bytes` is what bounds
+  /// memory.
   int64_t max_message_bytes = (int64_t{1} << 31) - 1;
   /// What gRPC may hold of unread messages in all; 0: no limit.
   int64_t memory_quota_bytes = 0;
-  int max_threads = 16;  ///< of gRPC's resource quota
+  int max_threads = 16;            ///< of gRPC's resource quota
   int max_concurrent_streams = 0;  ///< per connection; 0: no limit
   int max_connection_age_sec = 0;  ///< 0: for ever
   int max_connection_idle_sec = 0;
@@ -66,8 +67,8 @@ class Server {
   /// `arrow.flight.protocol.FlightService`; NOT_SERVING until it is called.
   virtual void SetServing(bool serving) = 0;
   /// Refuses new calls (SHUTTING_DOWN), lets open ones end for `grace`, then cancels the rest and
-  /// returns when all have ended. Handlers may hold their `Call`s longer: those are broken. Blocks; not
-  /// from a callback of a call. Idempotent; the destructor calls it without grace.
+  /// returns when all have ended. Handlers may hold their `Call`s longer: those are broken. Blocks;
+  /// not from a callback of a call. Idempotent; the destructor calls it without grace.
   virtual void Shutdown(std::chrono::milliseconds grace) = 0;
 };
 

@@ -89,8 +89,8 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   void FinishOnce(const arrow::Status& status);
   /// gRPC says of a read without a message only that there was none. It marks the context before if
   /// the stream broke, but not yet if gRPC itself is about to break it (a message could not be
-  /// decompressed): a second read, which queues up behind that, sees the mark. Starts it, once; false
-  /// where it is not needed. The lock is held.
+  /// decompressed): a second read, which queues up behind that, sees the mark. Starts it, once;
+  /// false where it is not needed. The lock is held.
   bool ConfirmEnd();
   /// What a read that has ended means. The lock is held.
   ReadOutcome OutcomeOf(bool ok) const;

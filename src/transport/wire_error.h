@@ -10,10 +10,10 @@ namespace longbow::transport {
 
 /// What gRPC and Flight clients are given of an error.
 struct WireError {
-  /// gRPC's canonical code, chosen so that Flight clients see the fitting class: UNAUTHENTICATED (16),
-  /// PERMISSION_DENIED (7), UNAVAILABLE (14: BACKPRESSURE, NOT_READY, SHUTTING_DOWN, READ_ONLY), CANCELLED (1),
-  /// DEADLINE_EXCEEDED (4: TIMEOUT, POLL), INVALID_ARGUMENT (3), NOT_FOUND (5), ALREADY_EXISTS (6),
-  /// UNIMPLEMENTED (12), INTERNAL (13).
+  /// gRPC's canonical code, chosen so that Flight clients see the fitting class: UNAUTHENTICATED
+  /// (16), PERMISSION_DENIED (7), UNAVAILABLE (14: BACKPRESSURE, NOT_READY, SHUTTING_DOWN,
+  /// READ_ONLY), CANCELLED (1), DEADLINE_EXCEEDED (4: TIMEOUT, POLL), INVALID_ARGUMENT (3),
+  /// NOT_FOUND (5), ALREADY_EXISTS (6), UNIMPLEMENTED (12), INTERNAL (13).
   int grpc_code = 0;
   /// The message for people: at most 256 characters.
   std::string message;
