@@ -1,5 +1,7 @@
 #include "duckdb_error.h"
 
+#include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstdio>
 #include <optional>
@@ -87,14 +89,28 @@ bool LooksLikeFile(const std::string& name) {
   return name.find_first_of("/\\.*") != std::string::npos;
 }
 
+// Where the name stands, for the errors that DuckDB gives no place with.
+std::optional<size_t> FindName(std::string_view query, const std::string& name) {
+  const auto same = [](char a, char b) {
+    return std::tolower(static_cast<unsigned char>(a)) ==
+           std::tolower(static_cast<unsigned char>(b));
+  };
+  const auto at = std::search(query.begin(), query.end(), name.begin(), name.end(), same);
+  if (name.empty() || at == query.end()) return std::nullopt;
+  return static_cast<size_t>(at - query.begin());
+}
+
 // What DuckDB does not know because SQL here has no access to it, or because it is no input.
 std::optional<arrow::Status> MissingEntryError(const ParsedError& parsed,
                                                const QueryErrorContext& context,
-                                               const std::string& detail) {
+                                               std::string detail) {
   if (parsed.type != duckdb::ExceptionType::CATALOG) return std::nullopt;
   const std::string name =
       parsed.entry_name.empty() ? NameInMessage(parsed.message) : parsed.entry_name;
   if (name.empty()) return std::nullopt;
+  if (detail.empty()) {
+    if (auto at = FindName(context.query, name)) detail = DescribePosition(context.query, *at);
+  }
   if (IsForbiddenFunction(name)) return ForbiddenFunctionError(name, detail);
   if (parsed.entry_type != "Table") return std::nullopt;
   if (LooksLikeFile(name)) {
@@ -171,6 +187,12 @@ arrow::Status QueryError(const duckdb::ErrorData& error, const QueryErrorContext
         ErrorCode::kResourceExhausted,
         "The query needs more memory than it may use, and could not be spilled to disk",
         LimitsSentence(context));
+  }
+  if (parsed.message.find("expression depth limit") != std::string::npos) {
+    return MakeError(ErrorCode::kBadArgument,
+                     "The query is nested more than " + std::to_string(kMaxExpressionDepth) +
+                         " levels deep; divide it with WITH",
+                     std::move(detail));
   }
   std::string message = FirstLine(parsed.message);
   if (message.size() < parsed.message.size()) {

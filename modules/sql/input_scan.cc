@@ -212,7 +212,7 @@ duckdb::unique_ptr<duckdb::GlobalTableFunctionState> InitGlobal(
   });
   auto source = bind.inputs->Open(context, *bind.table, columns);
   if (!source.ok()) FailScan(*bind.inputs, source.status());
-  global->source = std::move(source).ValueUnsafe();
+  global->source = DecodeInnerDictionaries(std::move(source).ValueUnsafe(), *bind.table, columns);
   const auto threads =
       static_cast<int64_t>(duckdb::TaskScheduler::GetScheduler(context).NumberOfThreads());
   // A thread without a morsel is a wake-up for nothing.

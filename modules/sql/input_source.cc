@@ -12,6 +12,8 @@
 
 #include <longbow/error.h>
 
+#include "input_types.h"
+
 namespace longbow::sql {
 namespace {
 
@@ -87,6 +89,28 @@ class SpooledSource final : public BatchSource {
   std::shared_ptr<InputSpool> spool_;
   std::vector<int> selected_;
   size_t next_ = 0;
+};
+
+class DecodingSource final : public BatchSource {
+ public:
+  explicit DecodingSource(std::unique_ptr<BatchSource> source) : source_(std::move(source)) {}
+
+  arrow::Result<std::shared_ptr<arrow::RecordBatch>> Next() override {
+    ARROW_ASSIGN_OR_RAISE(auto batch, source_->Next());
+    if (batch == nullptr) return batch;
+    arrow::FieldVector fields;
+    arrow::ArrayVector columns;
+    for (int i = 0; i < batch->num_columns(); ++i) {
+      ARROW_ASSIGN_OR_RAISE(auto column, DecodeInner(*batch->column(i)));
+      fields.push_back(batch->schema()->field(i)->WithType(column->type()));
+      columns.push_back(std::move(column));
+    }
+    return arrow::RecordBatch::Make(arrow::schema(std::move(fields)), batch->num_rows(),
+                                    std::move(columns));
+  }
+
+ private:
+  std::unique_ptr<BatchSource> source_;
 };
 
 }  // namespace
@@ -165,6 +189,16 @@ std::unique_ptr<BatchSource> OpenSpooled(std::shared_ptr<InputSpool> spool,
     selected.push_back(static_cast<int>(at - held.begin()));
   }
   return std::make_unique<SpooledSource>(std::move(spool), std::move(selected));
+}
+
+std::unique_ptr<BatchSource> DecodeInnerDictionaries(std::unique_ptr<BatchSource> source,
+                                                     const InputTable& table,
+                                                     const std::vector<int>& columns) {
+  const bool has_some = std::any_of(columns.begin(), columns.end(), [&](int column) {
+    return HoldsInnerDictionary(*table.schema->field(column)->type());
+  });
+  if (!has_some) return source;
+  return std::make_unique<DecodingSource>(std::move(source));
 }
 
 }  // namespace longbow::sql

@@ -57,4 +57,10 @@ class InputSpool {
 std::unique_ptr<BatchSource> OpenSpooled(std::shared_ptr<InputSpool> spool,
                                          const std::vector<int>& columns);
 
+/// `source` with its batches' inner dictionaries decoded; `source` itself where `columns` of the
+/// table have none.
+std::unique_ptr<BatchSource> DecodeInnerDictionaries(std::unique_ptr<BatchSource> source,
+                                                     const InputTable& table,
+                                                     const std::vector<int>& columns);
+
 }  // namespace longbow::sql

@@ -15,6 +15,7 @@
 
 #include <longbow/error.h>
 
+#include "crash_guards.h"
 #include "duckdb_error.h"
 #include "input_scan.h"
 
@@ -34,8 +35,9 @@ constexpr std::array<std::string_view, 10> kAllowedTableFunctions = {
     "unnest"};
 
 // The other functions that go: they read settings, write logs, run or plan SQL given as a text
-// (past `CheckPlan`), tell about the instance's earlier queries, or hold a thread for nothing.
-constexpr std::array<std::string_view, 13> kForbiddenScalars = {"current_connection_id",
+// (past `CheckPlan`), tell about the instance's earlier queries, parse types at run time, or hold a
+// thread for nothing.
+constexpr std::array<std::string_view, 14> kForbiddenScalars = {"current_connection_id",
                                                                 "current_query_id",
                                                                 "current_setting",
                                                                 "current_transaction_id",
@@ -44,6 +46,7 @@ constexpr std::array<std::string_view, 13> kForbiddenScalars = {"current_connect
                                                                 "json_execute_serialized_sql",
                                                                 "json_serialize_plan",
                                                                 "json_serialize_sql",
+                                                                "make_type",
                                                                 "nextval",
                                                                 "sleep_ms",
                                                                 "txid_current",
@@ -95,6 +98,7 @@ void StripSchema(duckdb::ClientContext& context, duckdb::DuckSchemaEntry& schema
                 [](const std::string& name) { return !Contains(kAllowedTableFunctions, name); });
   DropFunctions(context, schema, CatalogType::SCALAR_FUNCTION_ENTRY,
                 [](const std::string& name) { return Contains(kForbiddenScalars, name); });
+  GuardFunctions(context, schema);
   for (auto type : {CatalogType::COPY_FUNCTION_ENTRY, CatalogType::PRAGMA_FUNCTION_ENTRY}) {
     DropFunctions(context, schema, type, [](const std::string&) { return true; });
   }
@@ -182,6 +186,7 @@ arrow::Result<duckdb::unique_ptr<duckdb::SQLStatement>> ParseReadStatement(
     duckdb::ClientContext& context, const std::string& query) {
   duckdb::Parser parser(context.GetParserOptions());
   try {
+    ARROW_RETURN_NOT_OK(CheckNames(query));
     parser.ParseQuery(query);
   } catch (const std::exception& error) {
     return QueryError(duckdb::ErrorData(error), {.query = query});

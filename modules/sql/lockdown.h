@@ -5,6 +5,7 @@
 /// every instance's catalog; and the bound plan may only hold operators and functions from a list.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include <duckdb.hpp>
@@ -12,6 +13,9 @@
 #include <arrow/result.h>
 
 namespace longbow::sql {
+
+/// How deep a query's expressions and subqueries may be nested.
+inline constexpr uint64_t kMaxExpressionDepth = 250;
 
 /// Takes what SQL may not reach out of a new instance, and locks its settings. Throws DuckDB's
 /// exceptions.

@@ -10,6 +10,7 @@
 
 #include <longbow/error.h>
 
+#include "crash_guards.h"
 #include "duckdb_error.h"
 #include "input_scan.h"
 #include "lockdown.h"
@@ -31,7 +32,6 @@ void SetOptions(const EngineOptions& options, const std::string& spill_path,
   config->options.maximum_memory = static_cast<duckdb::idx_t>(options.query_memory_limit);
   if (!spill_path.empty()) {
     config->options.temporary_directory = spill_path;
-    config->options.maximum_swap_space = static_cast<duckdb::idx_t>(options.query_spill_limit);
   } else {
     config->options.use_temporary_directory = false;
   }
@@ -42,15 +42,26 @@ void SetOptions(const EngineOptions& options, const std::string& spill_path,
   set("allow_community_extensions", duckdb::Value::BOOLEAN(false));
   set("allow_persistent_secrets", duckdb::Value::BOOLEAN(false));
   set("enable_external_access", duckdb::Value::BOOLEAN(false));
+  // Planning takes the cube of an expression's depth, and cannot be interrupted: at DuckDB's own
+  // 1000 it is minutes.
+  set("max_expression_depth", duckdb::Value::UBIGINT(kMaxExpressionDepth));
   // So that an error comes with its position and kind, and not as a text to be parsed.
   set("errors_as_json", duckdb::Value::BOOLEAN(true));
 }
 
 }  // namespace
 
+struct EngineInstance {
+  std::unique_ptr<duckdb::DuckDB> database;
+  /// Made by DuckDB when it first spills, removed with the instance; empty where it may not spill.
+  std::string spill_path;
+};
+
 EngineLease::EngineLease(std::shared_ptr<QueryEngine> engine,
                          std::unique_ptr<EngineInstance> instance)
     : engine_(std::move(engine)), instance_(std::move(instance)) {}
+
+EngineLease::EngineLease(EngineLease&&) noexcept = default;
 
 EngineLease::~EngineLease() {
   if (instance_ != nullptr) engine_->Release(std::move(instance_), discard_);
@@ -68,6 +79,8 @@ QueryEngine::QueryEngine(EngineOptions options, std::unique_ptr<SpillFolder> spi
     : options_(std::move(options)), spill_folder_(std::move(spill_folder)) {}
 
 QueryEngine::~QueryEngine() = default;
+
+duckdb::DuckDB& EngineLease::database() { return *instance_->database; }
 
 int64_t QueryEngine::running() const {
   std::lock_guard lock(mutex_);
@@ -123,8 +136,16 @@ arrow::Result<std::unique_ptr<EngineInstance>> QueryEngine::MakeInstance() {
     duckdb::DBConfig config;
     SetOptions(options_, instance->spill_path, &config);
     instance->database = std::make_unique<duckdb::DuckDB>(nullptr, &config);
+    GuardCasts(*instance->database->instance);
     for (const char* extension : {"core_functions", "json", "icu"}) {
       duckdb::ExtensionHelper::LoadExtension(*instance->database, extension);
+    }
+    if (!instance->spill_path.empty()) {
+      instance->database->instance->GetBufferManager().SetSwapLimit(
+          duckdb::optional_idx(static_cast<duckdb::idx_t>(options_.query_spill_limit)));
+      // The one place on disk that DuckDB itself may touch.
+      duckdb::DBConfig::GetConfig(*instance->database->instance)
+          .AddAllowedDirectory(instance->spill_path);
     }
     RegisterInputScan(*instance->database);
     Lockdown(*instance->database);

@@ -10,11 +10,14 @@
 #include <string>
 #include <vector>
 
-#include <duckdb.hpp>
-
 #include <arrow/result.h>
 
 #include "spill_folder.h"
+
+// DuckDB's headers take seconds, and who makes an engine needs none of them.
+namespace duckdb {
+class DuckDB;
+}
 
 namespace longbow::sql {
 
@@ -28,6 +31,8 @@ struct EngineOptions {
   int64_t query_threads = 0;
   /// Queries at a time, those included whose readers have stopped reading.
   int64_t max_queries = 64;
+  /// A query's text. To plan one takes more than linear time, and can hardly be interrupted.
+  int64_t max_query_bytes = 1 << 20;
   /// Instances kept for the next query.
   int64_t max_idle_instances = 8;
   /// Where the folder that holds the queries' spill folders is made.
@@ -36,23 +41,19 @@ struct EngineOptions {
 
 class QueryEngine;
 
-/// A DuckDB instance, ready for one query. Made and owned by the engine.
-struct EngineInstance {
-  std::unique_ptr<duckdb::DuckDB> database;
-  /// Made by DuckDB when it first spills, removed with the instance; empty where it may not spill.
-  std::string spill_path;
-};
+/// A DuckDB instance, ready for one query.
+struct EngineInstance;
 
 /// The right to use an instance for one query. Gives it back when destroyed: all connections and
 /// results of the instance must be gone by then. Movable; for one thread at a time.
 class EngineLease {
  public:
   EngineLease(std::shared_ptr<QueryEngine> engine, std::unique_ptr<EngineInstance> instance);
-  EngineLease(EngineLease&&) = default;
+  EngineLease(EngineLease&&) noexcept;
   EngineLease& operator=(EngineLease&&) = delete;
   ~EngineLease();
 
-  duckdb::DuckDB& database() { return *instance_->database; }
+  duckdb::DuckDB& database();
   /// The instance is not to be used again: something went wrong inside DuckDB.
   void Discard() { discard_ = true; }
 

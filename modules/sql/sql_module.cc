@@ -54,11 +54,20 @@ SettingsSection Section() {
            "with BACKPRESSURE.",
        .min = 1,
        .max = 10000},
+      {.name = "max_query_bytes",
+       .type = SettingType::kBytes,
+       .default_value = "1MiB",
+       .summary =
+           "How long the text of a query may be; planning a very long one keeps a thread busy, and "
+           "cannot be interrupted at every point.",
+       .unit = "bytes",
+       .min = 1024,
+       .max = 64 << 20},
       {.name = "max_idle_instances",
        .type = SettingType::kInt,
        .default_value = int64_t{8},
        .summary =
-           "DuckDB instances kept for the next query, each of about 10 MB; a query that finds "
+           "DuckDB instances kept for the next query, each of about 5 MB; a query that finds "
            "none waits 15 ms for a new one.",
        .min = 0,
        .max = 1000},
@@ -77,6 +86,7 @@ EngineOptions ReadOptions(const Settings& settings) {
   options.query_spill_limit = settings.GetInt(kSection, "query_spill_limit");
   options.query_threads = settings.GetInt(kSection, "query_threads");
   options.max_queries = settings.GetInt(kSection, "max_queries");
+  options.max_query_bytes = settings.GetInt(kSection, "max_query_bytes");
   options.max_idle_instances = settings.GetInt(kSection, "max_idle_instances");
   options.spill_folder = settings.GetString(kSection, "spill_folder");
   if (options.spill_folder.empty()) {

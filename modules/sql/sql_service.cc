@@ -35,6 +35,14 @@ arrow::Result<std::unique_ptr<QuerySession>> OpenSession(std::shared_ptr<QueryEn
   if (query == request.fields.end() || !query->second.is_string()) {
     return MakeError(ErrorCode::kBadArgument, "The payload lacks the text 'query'");
   }
+  const auto length = static_cast<int64_t>(query->second.as_string().size());
+  if (length > engine->options().max_query_bytes) {
+    return MakeError(ErrorCode::kBadArgument,
+                     "The query's text has " + std::to_string(length) + " bytes; at most " +
+                         std::to_string(engine->options().max_query_bytes) + " are taken",
+                     "The limit is the setting max_query_bytes of [sql]. Long lists of values are "
+                     "better given as an input.");
+  }
   const auto parameters = request.fields.find("parameters");
   ARROW_ASSIGN_OR_RAISE(
       auto values,
