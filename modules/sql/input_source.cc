@@ -8,6 +8,8 @@
 #include <duckdb/main/database.hpp>
 #include <duckdb/storage/buffer_manager.hpp>
 
+#include <arrow/array/array_base.h>
+#include <arrow/record_batch.h>
 #include <arrow/util/byte_size.h>
 
 #include <longbow/error.h>
