@@ -52,7 +52,7 @@ std::string Suggestion(std::string_view name, const std::vector<std::string>& kn
   for (const auto& candidate : known) {
     if (name.size() > kLongestCompared || candidate.size() > kLongestCompared) continue;
     const size_t distance = EditDistance(name, candidate);
-    if (distance >= best || distance >= candidate.size()) continue;
+    if (distance == 0 || distance >= best || distance >= candidate.size()) continue;
     best = distance;
     nearest = candidate;
   }

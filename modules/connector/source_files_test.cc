@@ -78,7 +78,7 @@ TEST_F(SourceFilesTest, APathCannotLeadOutside) {
     SCOPED_TRACE(path);
     ExpectError(FindSourceFiles(Config("data"), path), ErrorCode::kPermissionDenied);
   }
-  ExpectError(FindSourceFiles(Config("data"), "gone.csv"), ErrorCode::kPermissionDenied);
+  ExpectError(FindSourceFiles(Config("data"), "gone.csv"), ErrorCode::kNotFound);
   ExpectError(FindSourceFiles(Config("data"), {}), ErrorCode::kPermissionDenied);
   ExpectError(FindSourceFiles(Config("data/*.csv"), {}), ErrorCode::kPermissionDenied);
 }
