@@ -311,7 +311,7 @@ arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::GetSchema(
   ARROW_ASSIGN_OR_RAISE(auto execution, Submit(command, std::move(options), std::nullopt));
   auto outcome = execution.task->Wait();
   // It may have ended by itself.
-  execution.task->Cancel().Warn();
+  (void)execution.task->Cancel();
   ARROW_RETURN_NOT_OK(outcome.status());
   return outcome->schema;
 }

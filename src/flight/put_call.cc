@@ -2,17 +2,14 @@
 //
 // A put by path:
 //   1. The first message brings descriptor and schema. Options may come with it, or, as some
-//   clients
-//      cannot send metadata with a schema, with the first message behind it.
+//      clients cannot send metadata with a schema, with the first message behind it.
 //   2. The client is told that its put is accepted, so that it need not send everything to learn of
-//   a
-//      refusal. A path that is taken waits for the options, since they may say what to do about it.
+//      a refusal. A path that is taken waits for the options, since they may say what to do about
+//      it.
 //   3. Batches are appended one at a time; the next is read when the last one is stored, so that a
-//   slow
-//      store slows its client down.
-//   4. At the end the client is told that all has arrived. Only a message that goes out tells a
-//   client
-//      that has sent all from one that died, which gRPC reports alike; so the commit waits for it.
+//      slow store slows its client down.
+//   4. At the end the client is told that all has arrived, and the commit waits until that is out: a
+//      client that has died is not taken for one that has sent all.
 //   5. The flight is committed, and the receipt ends the call.
 
 #include <atomic>

@@ -18,9 +18,9 @@ std::shared_ptr<arrow::KeyValueMetadata> Changed(
   for (const auto& [key, value] : changes) {
     if (value) {
       // Setting an existing or a new key cannot fail.
-      result->Set(key, *value).Warn();
+      (void)result->Set(key, *value);
     } else if (result->Contains(key)) {
-      result->Delete(key).Warn();
+      (void)result->Delete(key);
     }
   }
   return result;

@@ -16,7 +16,10 @@
 #include <utility>
 #include <vector>
 
-#include <arrow/api.h>
+#include <arrow/array.h>
+#include <arrow/builder.h>
+#include <arrow/record_batch.h>
+#include <arrow/type.h>
 #include <gtest/gtest.h>
 
 #include <longbow/error.h>
