@@ -3,19 +3,15 @@
 ///
 /// The life of a call:
 ///   1. The transport hands it to `Serve` on one of gRPC's threads. A request id is taken or made
-///   up,
-///      and sent back.
+///      up, and sent back.
 ///   2. Admission: a node that is stopping, or has too many calls open, refuses.
 ///   3. The one request message is read (of a put or exchange, the first one), and decoded: a path,
-///   a
-///      command, a ticket, an action. What is not Longbow's own goes to the modules' raw methods.
+///      a command, a ticket, an action. What is not Longbow's own goes to the modules' raw methods.
 ///   4. What answers from memory (flights by path, tickets) is answered on the spot. What may block
-///   (a
-///      service, a raw method, a batch of a put) runs on the task registry's pool.
+///      (a service, a raw method, a batch of a put) runs on the task registry's pool.
 ///   5. Long work is a task: the call waits for it without a thread, with a timer for its limit.
 ///   6. Results stream by the reader's pace: one message is under way, and the next is asked for
-///   when the
-///      client's window took it.
+///      when the client's window took it.
 ///   7. Whatever happens, the call ends once, with its error on the wire, and no exception passes.
 #pragma once
 

@@ -8,8 +8,8 @@
 //      it.
 //   3. Batches are appended one at a time; the next is read when the last one is stored, so that a
 //      slow store slows its client down.
-//   4. At the end the client is told that all has arrived, and the commit waits until that is out: a
-//      client that has died is not taken for one that has sent all.
+//   4. At the end the client is told that all has arrived, and the commit waits until that is out:
+//      a client that has died is not taken for one that has sent all.
 //   5. The flight is committed, and the receipt ends the call.
 
 #include <atomic>
