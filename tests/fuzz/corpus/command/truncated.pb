@@ -1,0 +1,10 @@
+
+sqln1m
+
+sales
+raw
+sales
+
+fx
+	connector
+a
