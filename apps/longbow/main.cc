@@ -13,7 +13,8 @@
 namespace {
 
 constexpr char kFooter[] = R"(
-Exit codes: 0 success, 1 failure, 2 a wrong command line, wrong settings or a wrong module.
+Exit codes: 0 success, 1 failure, 2 a wrong command line, wrong settings or a wrong module, 3 no server
+there, 130 interrupted.
 
 Examples:
   longbow start

@@ -21,12 +21,9 @@
 namespace longbow::sql {
 namespace {
 
-// DuckDB gives 2,048 rows at a time; a batch holds many of them, within these bounds.
+// DuckDB gives 2,048 rows at a time; a batch holds many of them, or a part, within these bounds.
 constexpr duckdb::idx_t kBatchRows = 65536;
 constexpr duckdb::idx_t kBatchBytes = 4 << 20;
-// One batch's text must stay below the 2 GiB that its 32-bit offsets reach: rows of a chunk beyond
-// this size are added in steps.
-constexpr duckdb::idx_t kMaxAppendBytes = 256 << 20;
 // What DuckDB may have ready before it rests.
 constexpr duckdb::idx_t kStreamingBufferBytes = 4 << 20;
 
@@ -162,7 +159,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> QuerySession::Next() {
       const duckdb::idx_t size = chunk_->size();
       const duckdb::idx_t chunk_bytes = std::max<duckdb::idx_t>(1, chunk_->GetAllocationSize());
       const duckdb::idx_t step =
-          std::clamp<duckdb::idx_t>(size * kMaxAppendBytes / chunk_bytes, 1, size);
+          std::clamp<duckdb::idx_t>(size * kBatchBytes / chunk_bytes, 1, size);
       const duckdb::idx_t end = std::min(size, chunk_offset_ + step);
       if (appender == nullptr) {
         // A full first chunk promises more; a part of one is all there is.

@@ -1,4 +1,5 @@
 // The service as its callers see it: results, schemas, parameters, errors, limits, cancelling.
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -26,6 +27,12 @@ TEST_F(SqlServiceTest, JoinsAndGroups) {
   ASSERT_EQ(table->num_rows(), 2);
   EXPECT_EQ(table->column(1)->GetScalar(0).ValueOrDie()->ToString(), "250");
   EXPECT_EQ(table->column(2)->GetScalar(1).ValueOrDie()->ToString(), "31250");
+}
+
+TEST_F(SqlServiceTest, OneThread) {
+  MakeService({.query_threads = 1});
+  inputs_.Add("t", Numbers(300000, 5000));
+  EXPECT_EQ(Scalar("SELECT count(*) FROM t a JOIN t b USING (name)"), "300000");
 }
 
 TEST_F(SqlServiceTest, SchemaRunsNothing) {
@@ -175,6 +182,7 @@ TEST_F(SqlServiceTest, LongTextsMakeShortBatches) {
     ASSERT_TRUE(status.ok()) << status.ToString();
     if (batch == nullptr) break;
     rows += batch->num_rows();
+    EXPECT_LE(batch->num_rows(), 10);
   }
   EXPECT_EQ(rows, 100);
 }
@@ -249,6 +257,7 @@ TEST_F(SqlServiceTest, ReaderThatStopsHoldsTheQueryBack) {
 
 TEST_F(SqlServiceTest, CancelStopsWhatComputes) {
   inputs_.Add("t", Numbers(2000));
+  milliseconds longest(0);
   for (const char* query : {
            "SELECT count(*) FROM t a, t b, t c, t d WHERE a.half + b.half = c.half * d.half",
            "SELECT max(x) FROM (SELECT sum(a.id) OVER (ORDER BY b.name) AS x FROM t a, t b, t c)",
@@ -284,12 +293,13 @@ TEST_F(SqlServiceTest, CancelStopsWhatComputes) {
     thread.join();
     EXPECT_EQ(CodeName(status), "COMMAND_CANCELLED") << status.ToString();
     const auto took = std::chrono::duration_cast<milliseconds>(ended - cancelled);
-    RecordProperty("cancel_ms", static_cast<int>(took.count()));
+    longest = std::max(longest, took);
     // 100 ms on a machine that has time; this one may be busy with other tests.
     EXPECT_LT(took, seconds(10));
     reader.reset();
     EXPECT_EQ(engine_->running(), 0);
   }
+  RecordProperty("longest_ms", static_cast<int>(longest.count()));
 }
 
 TEST_F(SqlServiceTest, CancelBeforeAndBetween) {

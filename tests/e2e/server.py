@@ -139,6 +139,8 @@ class LongbowServer:
             self._join_reader()
             assert code == 0, f"exit code {code}:\n{self.stderr}"
             assert "has stopped" in self.stderr, self.stderr
+            strange = [line for line in self.stderr.splitlines() if line[:1] not in ("", "{")]
+            assert strange == [], "only its log belongs on standard error"
             assert not list(self.spill_folder.iterdir()), "spilled data is left"
             assert not self._listens(), "the port still answers"
         finally:
