@@ -55,7 +55,7 @@ class StoredMessageReader : public arrow::ipc::MessageReader {
     ARROW_ASSIGN_OR_RAISE(std::shared_ptr<const IpcMessage> message, flight_->message(next_++));
     arrow::BufferBuilder body;
     for (const std::shared_ptr<arrow::Buffer>& part : message->body) {
-      if (part == nullptr) continue;
+      if (part == nullptr || part->size() == 0) continue;
       ARROW_RETURN_NOT_OK(body.Append(part->data(), part->size()));
       int64_t padding = (8 - part->size() % 8) % 8;
       ARROW_RETURN_NOT_OK(body.Append("\0\0\0\0\0\0\0", padding));
