@@ -7,6 +7,7 @@
 #include <duckdb/catalog/catalog.hpp>
 #include <duckdb/common/string_util.hpp>
 #include <duckdb/function/table/arrow.hpp>
+#include <duckdb/main/client_config.hpp>
 #include <duckdb/main/config.hpp>
 #include <duckdb/optimizer/optimizer_extension.hpp>
 #include <duckdb/parallel/task_scheduler.hpp>
@@ -20,6 +21,7 @@
 
 #include <longbow/error.h>
 
+#include "chunk_bytes.h"
 #include "input_source.h"
 #include "input_types.h"
 #include "lockdown.h"
@@ -35,6 +37,9 @@ constexpr int64_t kMorselRows = 122880;
 constexpr int64_t kGatherRows = 16384;
 // ...and copied together if they are tiny, as each costs DuckDB a round through its pipeline.
 constexpr int64_t kTinyBatchRows = 256;
+
+// What DuckDB may have ready of the result before it rests.
+constexpr duckdb::idx_t kStreamingBufferBytes = 4 << 20;
 
 using Batches = std::deque<std::shared_ptr<arrow::RecordBatch>>;
 
@@ -318,7 +323,12 @@ void BeforeOptimizing(duckdb::OptimizerExtensionInput& input,
 void AfterOptimizing(duckdb::OptimizerExtensionInput& input,
                      duckdb::unique_ptr<duckdb::LogicalOperator>& plan) {
   auto inputs = QueryInputs::Of(input.context);
-  if (inputs != nullptr) inputs->NotePlan(*plan);
+  if (inputs == nullptr) return;
+  inputs->NotePlan(*plan);
+  // The last moment before the buffer for the result is made.
+  plan->ResolveOperatorTypes();
+  duckdb::ClientConfig::GetConfig(input.context).streaming_buffer_size =
+      BufferLimit(plan->types, kStreamingBufferBytes);
 }
 
 }  // namespace

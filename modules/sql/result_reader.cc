@@ -5,7 +5,6 @@
 
 #include <duckdb/common/arrow/arrow_appender.hpp>
 #include <duckdb/common/arrow/arrow_converter.hpp>
-#include <duckdb/main/client_config.hpp>
 #include <duckdb/main/client_context.hpp>
 #include <duckdb/main/pending_query_result.hpp>
 #include <duckdb/main/prepared_statement.hpp>
@@ -15,6 +14,7 @@
 
 #include <longbow/error.h>
 
+#include "chunk_bytes.h"
 #include "duckdb_error.h"
 #include "lockdown.h"
 
@@ -24,8 +24,6 @@ namespace {
 // DuckDB gives 2,048 rows at a time; a batch holds many of them, or a part, within these bounds.
 constexpr duckdb::idx_t kBatchRows = 65536;
 constexpr duckdb::idx_t kBatchBytes = 4 << 20;
-// What DuckDB may have ready before it rests.
-constexpr duckdb::idx_t kStreamingBufferBytes = 4 << 20;
 
 }  // namespace
 
@@ -42,7 +40,6 @@ arrow::Result<std::unique_ptr<QuerySession>> QuerySession::Open(std::shared_ptr<
     return InternalError(duckdb::ErrorData(error), "DuckDB gives no connection");
   }
   duckdb::ClientContext& context = *session->connection_->context;
-  duckdb::ClientConfig::GetConfig(context).streaming_buffer_size = kStreamingBufferBytes;
   QueryInputs::Attach(context, inputs);
   session->inputs_ = std::move(inputs);
   // DuckDB's threads look at this flag between chunks. The session removes the callback before the
@@ -155,11 +152,11 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> QuerySession::Next() {
           done_ = true;
           break;
         }
+        chunk_bytes_ = std::max<duckdb::idx_t>(1, ChunkBytes(*chunk_));
       }
       const duckdb::idx_t size = chunk_->size();
-      const duckdb::idx_t chunk_bytes = std::max<duckdb::idx_t>(1, chunk_->GetAllocationSize());
       const duckdb::idx_t step =
-          std::clamp<duckdb::idx_t>(size * kBatchBytes / chunk_bytes, 1, size);
+          std::clamp<duckdb::idx_t>(size * kBatchBytes / chunk_bytes_, 1, size);
       const duckdb::idx_t end = std::min(size, chunk_offset_ + step);
       if (appender == nullptr) {
         // A full first chunk promises more; a part of one is all there is.
@@ -170,7 +167,7 @@ arrow::Result<std::shared_ptr<arrow::RecordBatch>> QuerySession::Next() {
       }
       appender->Append(*chunk_, chunk_offset_, end, size);
       rows += end - chunk_offset_;
-      bytes += chunk_bytes * (end - chunk_offset_) / size;
+      bytes += chunk_bytes_ * (end - chunk_offset_) / size;
       chunk_offset_ = end;
       if (chunk_offset_ == size) chunk_.reset();
     }

@@ -69,6 +69,7 @@ class QuerySession {
   duckdb::unique_ptr<duckdb::QueryResult> result_;
   duckdb::unique_ptr<duckdb::DataChunk> chunk_;
   duckdb::idx_t chunk_offset_ = 0;
+  duckdb::idx_t chunk_bytes_ = 0;
   duckdb::vector<duckdb::LogicalType> types_;
   std::shared_ptr<arrow::Schema> schema_;
   bool done_ = false;
