@@ -12,6 +12,7 @@
 #include <arrow/dataset/file_parquet.h>
 #include <arrow/type.h>
 #include <arrow/util/value_parsing.h>
+#include <parquet/properties.h>
 
 #include <longbow/error.h>
 
@@ -75,6 +76,15 @@ std::shared_ptr<ds::FileFormat> MakeCsvFormat(const TextOptions& options,
   for (const auto& [name, type] : options.column_types) {
     scan->convert_options.column_types[name] = type;
   }
+  format->default_fragment_scan_options = scan;
+  return format;
+}
+
+std::shared_ptr<ds::FileFormat> MakeParquetFormat() {
+  auto format = std::make_shared<ds::ParquetFileFormat>();
+  auto scan = std::make_shared<ds::ParquetFragmentScanOptions>();
+  // Meant for remote files: it would keep all that was read of the file in memory until its end.
+  scan->arrow_reader_properties->set_pre_buffer(false);
   format->default_fragment_scan_options = scan;
   return format;
 }
@@ -153,7 +163,7 @@ std::shared_ptr<ds::FileFormat> MakeFileFormat(FileType type, const TextOptions&
                                                std::string_view first_file) {
   switch (type) {
     case FileType::kParquet:
-      return std::make_shared<ds::ParquetFileFormat>();
+      return MakeParquetFormat();
     case FileType::kCsv:
       return MakeCsvFormat(options, first_file);
     case FileType::kJson:

@@ -26,9 +26,9 @@ namespace ds = arrow::dataset;
 constexpr size_t kInspectedFiles = 16;
 
 // What a scan holds in memory at once for a slow reader, beside the row groups being decoded.
-constexpr uint64_t kPauseBytes = 32 << 20;
-constexpr uint64_t kResumeBytes = 8 << 20;
-constexpr int64_t kBatchRows = 64 << 10;
+constexpr uint64_t kPauseBytes = 16 << 20;
+constexpr uint64_t kResumeBytes = 4 << 20;
+constexpr int64_t kBatchRows = 32 << 10;
 constexpr int32_t kBatchReadahead = 2;
 constexpr int32_t kFileReadahead = 2;
 

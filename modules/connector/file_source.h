@@ -20,6 +20,8 @@ namespace longbow::connector {
 
 /// What file sources use together.
 struct FileSourceContext {
+  /// Outlives the last work of Arrow's own threads, which goes on for a moment after a reader is
+  /// destroyed: a pool of the process.
   arrow::MemoryPool* memory_pool;
   /// For work that waits for Arrow's own pools.
   std::shared_ptr<arrow::internal::Executor> blocking_executor;

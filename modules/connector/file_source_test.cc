@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+#include <thread>
+
 #include <arrow/compute/initialize.h>
 #include <arrow/util/thread_pool.h>
 
@@ -372,6 +375,31 @@ TEST_F(FileSourceTest, ManyReadsAtOnce) {
     });
   }
   for (auto& reader : readers) reader.join();
+}
+
+TEST_F(FileSourceTest, MemoryDoesNotGrowWithTheFile) {
+  // Random numbers, so that the file is as large as its rows: 32 MiB, in row groups of 256 KiB.
+  constexpr int64_t kRows = 4 << 20;
+  auto buffer = arrow::AllocateBuffer(kRows * 8).ValueOrDie();
+  std::mt19937_64 random(7);
+  auto* numbers = reinterpret_cast<uint64_t*>(buffer->mutable_data());
+  for (int64_t i = 0; i < kRows; ++i) numbers[i] = random();
+  auto column = std::make_shared<arrow::UInt64Array>(kRows, std::move(buffer));
+  folder_.WriteParquet(
+      "a.parquet",
+      arrow::Table::Make(arrow::schema({arrow::field("x", arrow::uint64())}), {column}), 32 << 10);
+  // Never destroyed: Arrow's threads may still free buffers of the scan when its reader is gone.
+  static auto* pool = new arrow::ProxyMemoryPool(arrow::default_memory_pool());
+  context_.memory_pool = pool;
+  {
+    auto source = Source();
+    testing::FakeTaskContext task;
+    auto reader = source.Read({}, task).ValueOrDie();
+    int64_t rows = 0;
+    while (auto batch = reader->Next().ValueOrDie()) rows += batch->num_rows();
+    EXPECT_EQ(rows, kRows);
+  }
+  EXPECT_LT(pool->max_memory(), 24 << 20);
 }
 
 TEST_F(FileSourceTest, ListsOneFlightOrOneForEachKindOfFile) {
