@@ -6,13 +6,13 @@
 #include <string>
 
 #include <arrow/compute/initialize.h>
-#include <arrow/util/thread_pool.h>
 
 #include <longbow/module.h>
 
 #include "connector_service.h"
 #include "file_source.h"
 #include "source_config.h"
+#include "source_fragment.h"
 
 namespace longbow::connector {
 
@@ -25,8 +25,7 @@ class ConnectorModule : public Module {
     ARROW_RETURN_NOT_OK(arrow::compute::Initialize());
     FileSourceContext shared;
     shared.memory_pool = context.memory_pool;
-    ARROW_ASSIGN_OR_RAISE(shared.blocking_executor,
-                          arrow::internal::ThreadPool::Make(kBlockingThreads));
+    ARROW_ASSIGN_OR_RAISE(shared.blocking_executor, MakeBlockingExecutor());
     std::map<std::string, std::unique_ptr<Source>> sources;
     for (const auto& [name, table] : context.settings.GetRepeated("connector.source")) {
       ARROW_ASSIGN_OR_RAISE(auto config, ParseSourceConfig(name, table));
@@ -37,8 +36,6 @@ class ConnectorModule : public Module {
   }
 
  private:
-  static constexpr int kBlockingThreads = 2;
-
   static void WarnIfAbsent(const FileSourceConfig& config, Logger& logger) {
     auto files = FindSourceFiles(config, {});
     if (files.ok()) return;

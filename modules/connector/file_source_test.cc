@@ -6,7 +6,6 @@
 #include <thread>
 
 #include <arrow/compute/initialize.h>
-#include <arrow/util/thread_pool.h>
 
 #include <longbow/error.h>
 #include <longbow/testing/fake_task_context.h>
@@ -73,8 +72,7 @@ class FileSourceTest : public ::testing::Test {
 
   TempFolder folder_;
   FileSourceConfig config_;
-  FileSourceContext context_{arrow::default_memory_pool(),
-                             arrow::internal::ThreadPool::Make(2).ValueOrDie()};
+  FileSourceContext context_{arrow::default_memory_pool(), MakeBlockingExecutor().ValueOrDie()};
 };
 
 ReadRequest InPath(const std::string& path) { return {.path = path}; }

@@ -19,6 +19,8 @@ namespace {
 namespace cp = arrow::compute;
 namespace ds = arrow::dataset;
 
+constexpr int kBlockingThreads = 2;
+
 bool IsView(const std::shared_ptr<arrow::Field>& field) {
   return field->type()->id() == arrow::Type::STRING_VIEW ||
          field->type()->id() == arrow::Type::BINARY_VIEW;
@@ -83,6 +85,14 @@ std::string WithColumnName(std::string message, const arrow::Schema* schema) {
 
 }  // namespace
 
+arrow::Result<std::shared_ptr<arrow::internal::Executor>> MakeBlockingExecutor() {
+  ARROW_ASSIGN_OR_RAISE(auto pool, arrow::internal::ThreadPool::Make(kBlockingThreads));
+  // Work that is dropped would leave scans that wait for it for ever.
+  auto* executor = pool.get();
+  return std::shared_ptr<arrow::internal::Executor>(
+      executor, [pool](arrow::internal::Executor*) { pool->WaitForIdle(); });
+}
+
 arrow::Status FileError(const FragmentContext& context, const std::string& file,
                         const arrow::Schema* schema, const arrow::Status& status) {
   if (ErrorDetailOf(status) != nullptr || status.IsCancelled() || status.IsOutOfMemory()) {
@@ -117,8 +127,9 @@ arrow::Status SourceFragment::CheckSchema() {
 arrow::Result<ds::RecordBatchGenerator> SourceFragment::ScanBatchesAsync(
     const std::shared_ptr<ds::ScanOptions>& options) {
   auto self = std::static_pointer_cast<SourceFragment>(shared_from_this());
-  auto checked = arrow::DeferNotOk(
-      context_->blocking_executor->Submit([self] { return self->CheckSchema(); }));
+  const auto executor = context_->blocking_executor.lock();
+  if (executor == nullptr) return arrow::Status::Cancelled("the connector has stopped");
+  auto checked = arrow::DeferNotOk(executor->Submit([self] { return self->CheckSchema(); }));
   auto opened = checked.Then([self, options]() { return self->Scan(options); });
   auto batches = arrow::MakeFromFuture(std::move(opened));
   auto* pool = options->pool;

@@ -25,9 +25,14 @@ struct FragmentContext {
   std::shared_ptr<arrow::Schema> schema;      ///< Of the dataset.
   std::shared_ptr<arrow::Schema> partitions;  ///< The columns that come from folders' names.
   SchemaMergeOptions merge;
-  /// Runs what waits for Arrow's pools; must not be one of them.
-  std::shared_ptr<arrow::internal::Executor> blocking_executor;
+  /// Runs what waits for Arrow's pools. Not owned: the last one to know a fragment may be one of
+  /// its threads, which cannot end their own executor.
+  std::weak_ptr<arrow::internal::Executor> blocking_executor;
 };
+
+/// Threads, few and not Arrow's own, for work that waits for Arrow's pools. The last owner waits
+/// for what is still to be done.
+arrow::Result<std::shared_ptr<arrow::internal::Executor>> MakeBlockingExecutor();
 
 /// One file. Beside reading it: compares its schema with the dataset's, turns views into plain
 /// texts, and turns errors into COMMAND_FAILED with the file's name as callers know it.
