@@ -34,10 +34,10 @@ arrow::Result<int> FindColumn(const arrow::Schema& schema, const std::string& na
                               std::string_view user) {
   const auto indices = schema.GetAllFieldIndices(name);
   if (indices.size() == 1) return indices[0];
-  std::string message = std::string(user) + " names the column '" + name + "', ";
+  const std::string message = std::string(user) + " names the column '" + name + "', ";
   if (indices.empty()) {
     return MakeError(ErrorCode::kBadArgument,
-                     message + "which there is not" + Suggestion(name, schema.field_names()));
+                     message + "which does not exist" + Suggestion(name, schema.field_names()));
   }
   return MakeError(ErrorCode::kBadArgument,
                    message + "of which there are " + std::to_string(indices.size()));

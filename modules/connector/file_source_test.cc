@@ -306,6 +306,15 @@ TEST_F(FileSourceTest, WhatIsNoFileOfItsFormatIsNamed) {
   }
 }
 
+TEST_F(FileSourceTest, BytesThatAreNoTextDoNotGetIntoMessages) {
+  folder_.Write("a.csv", "x\n\x01\xff,\x7f\xfe\n");
+  auto read = TryRead(InPath("a.csv"));
+  EXPECT_EQ(ErrorCodeOf(read.status()), ErrorCode::kCommandFailed);
+  for (const unsigned char c : read.status().message()) {
+    EXPECT_TRUE(c >= 0x20 && c < 0x7f) << read.status();
+  }
+}
+
 TEST_F(FileSourceTest, AValueOfAnotherTypeFarBehindIsNamed) {
   std::string csv = "id,delay\n";
   for (int i = 0; i < 600'000; ++i) csv += std::to_string(i) + ",12\n";

@@ -7,6 +7,7 @@
 #include <arrow/record_batch.h>
 #include <arrow/util/async_generator.h>
 #include <arrow/util/thread_pool.h>
+#include <arrow/util/utf8.h>
 
 #include <longbow/error.h>
 
@@ -66,6 +67,25 @@ arrow::Result<std::shared_ptr<ds::ScanOptions>> WithoutConditionsOnViews(
   return changed;
 }
 
+// What Arrow says about a file, without what the message says already, and without bytes of the
+// file that are no text.
+std::string Readable(std::string message) {
+  if (message.starts_with("Could not open ")) {
+    const size_t end = message.find("': ");
+    if (end != std::string::npos) message.erase(0, end + 3);
+  }
+  for (const std::string_view kind : {"Invalid: ", "IOError: "}) {
+    if (message.starts_with(kind)) message.erase(0, kind.size());
+  }
+  arrow::util::InitializeUTF8();
+  const bool is_text = arrow::util::ValidateUTF8(message);
+  for (char& c : message) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte == 0x7f || (byte > 0x7f && !is_text)) c = '?';
+  }
+  return message;
+}
+
 // Arrow counts the columns of CSV files; people know their names.
 std::string WithColumnName(std::string message, const arrow::Schema* schema) {
   static constexpr std::string_view kPrefix = "In CSV column #";
@@ -98,7 +118,7 @@ arrow::Status FileError(const FragmentContext& context, const std::string& file,
   if (ErrorDetailOf(status) != nullptr || status.IsCancelled() || status.IsOutOfMemory()) {
     return status;
   }
-  const std::string message = WithColumnName(status.message(), schema);
+  const std::string message = WithColumnName(Readable(status.message()), schema);
   return MakeError(ErrorCode::kCommandFailed,
                    "'" + file + "' of the source '" + context.source + "' cannot be read as " +
                        context.format + ": " + message,
