@@ -1,7 +1,6 @@
 // DoExchange: what the client sends is the input named `input` of the command; the result streams
 // back.
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>

@@ -12,8 +12,7 @@
 //      a client that has died is not taken for one that has sent all.
 //   5. The flight is committed, and the receipt ends the call.
 
-#include <atomic>
-#include <deque>
+#include <functional>
 #include <utility>
 
 #include <arrow/buffer.h>
@@ -114,7 +113,7 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
                      "Put with ifExists REPLACE or REUSE, take another path, or delete it first.");
   }
 
-  /// Reads on until the client has sent all, and looks at none of it: the answer is there.
+  /// Ends the call at once, whatever the client still sends: the answer is there.
   void AnswerReused(StoredFlightInfo info) {
     PutReceipt receipt = ReceiptOf(info);
     receipt.reused = true;
