@@ -63,8 +63,8 @@ class DataEcho : public std::enable_shared_from_this<DataEcho> {
     events_->Add("put message");
     Frame frame = call_->method() == Method::kDoExchange ? Back(*message) : Acknowledge(*message);
     call_->Write(std::move(frame), [self = shared_from_this()](bool ok) {
-      if (ok) return self->Next();
-      self->events_->Add("write broken");
+      if (!ok) self->events_->Add("write broken");
+      self->Next();  // of a broken call, this tells how its other direction ended
     });
   }
 
