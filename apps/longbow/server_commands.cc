@@ -19,6 +19,7 @@
 #include "config/environment.h"
 #include "module/loader.h"
 #include "server/configuration.h"
+#include "server/memory_trimmer.h"
 #include "server/node.h"
 #include "server/run.h"
 #include "server/signals.h"
@@ -101,6 +102,7 @@ void PrintVerdict(const server::Configuration& configuration) {
 
 int RunStart(const StartOptions& options) {
   const MonotonicTime started = std::chrono::steady_clock::now();
+  server::KeepFreedMemory();
   // Before any library starts a thread: threads inherit which signals are blocked.
   auto signals = server::SignalWatcher::Make();
   if (!signals.ok()) return Complain("cannot start:", signals.status(), kExitFailure);

@@ -90,6 +90,8 @@ class FlightMethods {
                                                                  const StreamStart& start);
   virtual arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> DoAction(
       CallContext& context, const arrow::flight::Action& action);
+  /// ListActions answers them beside the server's own. A node with neither services nor a store
+  /// lists the modules' actions only.
   virtual std::vector<arrow::flight::ActionType> ListActions();
 };
 

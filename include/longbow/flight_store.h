@@ -58,7 +58,8 @@ class StoredFlight {
   virtual const StoredFlightInfo& info() const = 0;
   /// The batches, for reading in this process without a copy. Does not block for long.
   virtual arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Open() const = 0;
-  /// The schema message, then dictionaries and batches in order, each near 1 MiB: what DoGet sends.
+  /// The schema message, which is at hand and does not block, then dictionaries and batches in
+  /// order, each near 1 MiB: what DoGet sends.
   virtual int64_t message_count() const = 0;
   virtual arrow::Result<std::shared_ptr<const IpcMessage>> message(int64_t index) const = 0;
 };
@@ -68,8 +69,9 @@ class StoredFlight {
 class FlightPut {
  public:
   virtual ~FlightPut() = default;
-  /// Errors: BACKPRESSURE when nothing more can be stored now, BAD_ARGUMENT for a batch of another
-  /// schema. After an error only destroying is left.
+  /// Errors: BACKPRESSURE when nothing more can be stored now, RESOURCE_EXHAUSTED when the flight
+  /// alone is more than the store holds, BAD_ARGUMENT for a batch of another schema. After an error
+  /// only destroying is left.
   virtual arrow::Status Append(std::shared_ptr<arrow::RecordBatch> batch) = 0;
   /// Makes all of it visible at once. After it, `Append` must not be called.
   /// Errors: ALREADY_EXISTS where somebody else was first, BACKPRESSURE.

@@ -154,7 +154,7 @@ TEST_F(MemoryFlightStoreTest, TheLimitHoldsAndSaysWhatToDo) {
 TEST_F(MemoryFlightStoreTest, AFlightThatCanNeverFitIsToldSo) {
   auto put = Begin("a");
   auto status = put->Append(Numbers(4 * kMiB));
-  EXPECT_EQ(ErrorCodeOf(status), ErrorCode::kBackpressure);
+  EXPECT_EQ(ErrorCodeOf(status), ErrorCode::kResourceExhausted);
   EXPECT_NE(status.message().find("alone"), std::string::npos) << status;
 }
 

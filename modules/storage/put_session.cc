@@ -183,7 +183,7 @@ arrow::Status PutSession::Full(int64_t bytes) const {
   const int64_t own = ledger_.bytes() + data_.overhead.bytes() + bytes;
   const std::string path = "'" + request_.path.ToString() + "'";
   if (own > budget.limit()) {
-    return MakeError(ErrorCode::kBackpressure,
+    return MakeError(ErrorCode::kResourceExhausted,
                      "the flight " + path + " alone takes more than the " +
                          SizeText(budget.limit()) +
                          " that the storage may hold: put it in parts, or raise [storage] "

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include <arrow/flight/types.h>
+
 #include <longbow/error.h>
 
 #include "flight/calls.h"
@@ -23,7 +25,15 @@ class NodeDispatcher : public Dispatcher {
     node_.runner = std::make_unique<CommandRunner>(&node_);
   }
 
-  void SetLocation(std::string uri) override { node_.location = std::move(uri); }
+  void SetLocation(std::string uri) override {
+    node_.endpoint_locations.clear();
+    // A URI that is none is the operator's mistake, and named by the settings' check; clients then
+    // stay on the connection that they have.
+    if (auto location = arrow::flight::Location::Parse(uri); location.ok()) {
+      node_.endpoint_locations.push_back(*std::move(location));
+    }
+    node_.location = std::move(uri);
+  }
   void BeginShutdown() override { node_.stopping = true; }
 
   void Serve(std::shared_ptr<transport::Call> call) override {

@@ -16,33 +16,35 @@ namespace {
 
 using arrow::flight::FlightEndpoint;
 using arrow::flight::FlightInfo;
-using arrow::flight::Location;
+
+// An IPC message that stands alone begins with a mark and the size of its metadata, which is padded
+// (the Arrow columnar format, "Encapsulated message format").
+constexpr int64_t kIpcPrefixBytes = 8;
+constexpr int64_t kIpcAlignment = 8;
 
 arrow::flight::Timestamp ToFlightTime(WallTime time) {
   return std::chrono::time_point_cast<arrow::flight::Timestamp::duration>(time);
 }
 
-arrow::Result<FlightEndpoint> Endpoint(const NodeContext& node, std::string ticket) {
+FlightEndpoint Endpoint(const NodeContext& node, std::string ticket) {
   FlightEndpoint endpoint;
   endpoint.ticket.ticket = std::move(ticket);
-  if (!node.location.empty()) {
-    ARROW_ASSIGN_OR_RAISE(auto location, Location::Parse(node.location));
-    endpoint.locations.push_back(std::move(location));
-  }
+  endpoint.locations = node.endpoint_locations;
   return endpoint;
 }
 
-/// A null schema and no endpoint: nothing is known yet.
-arrow::Result<FlightInfo> MakeInfo(const std::shared_ptr<arrow::Schema>& schema,
-                                   const InfoRequest& request,
-                                   std::optional<FlightEndpoint> endpoint,
-                                   std::pair<int64_t, int64_t> rows_and_bytes,
-                                   const FlightInfoMetadata& metadata) {
+arrow::Result<std::string> SchemaBytes(const arrow::Schema& schema) {
+  ARROW_ASSIGN_OR_RAISE(auto bytes, arrow::ipc::SerializeSchema(schema));
+  return bytes->ToString();
+}
+
+/// No schema and no endpoint: nothing is known yet.
+FlightInfo MakeInfo(std::string schema, const InfoRequest& request,
+                    std::optional<FlightEndpoint> endpoint,
+                    std::pair<int64_t, int64_t> rows_and_bytes,
+                    const FlightInfoMetadata& metadata) {
   FlightInfo::Data data;
-  if (schema) {
-    ARROW_ASSIGN_OR_RAISE(auto bytes, arrow::ipc::SerializeSchema(*schema));
-    data.schema = bytes->ToString();
-  }
+  data.schema = std::move(schema);
   data.descriptor = request.descriptor;
   if (endpoint) data.endpoints.push_back(std::move(*endpoint));
   data.total_records = rows_and_bytes.first;
@@ -52,14 +54,11 @@ arrow::Result<FlightInfo> MakeInfo(const std::shared_ptr<arrow::Schema>& schema,
   return FlightInfo(std::move(data));
 }
 
-}  // namespace
-
-arrow::Result<FlightInfo> StoredInfo(const NodeContext& node, const InfoRequest& request,
-                                     const StoredFlightInfo& stored, const std::string& task_id,
-                                     bool reused) {
-  ARROW_ASSIGN_OR_RAISE(auto endpoint,
-                        Endpoint(node, SerializeTicket(FlightTicket{stored.path, stored.revision},
-                                                       request.encoding)));
+FlightInfo MakeStoredInfo(const NodeContext& node, const InfoRequest& request,
+                          const StoredFlightInfo& stored, std::string schema,
+                          const std::string& task_id, bool reused) {
+  FlightEndpoint endpoint =
+      Endpoint(node, SerializeTicket(FlightTicket{stored.path, stored.revision}, request.encoding));
   // A stored flight can be read any number of times; Flight says so by an expiration.
   if (stored.expires) endpoint.expiration_time = ToFlightTime(*stored.expires);
   FlightInfoMetadata metadata;
@@ -72,8 +71,35 @@ arrow::Result<FlightInfo> StoredInfo(const NodeContext& node, const InfoRequest&
   }
   metadata.path = stored.path;
   metadata.revision = stored.revision;
-  return MakeInfo(stored.schema, request, std::move(endpoint), {stored.rows, stored.bytes},
+  return MakeInfo(std::move(schema), request, std::move(endpoint), {stored.rows, stored.bytes},
                   metadata);
+}
+
+}  // namespace
+
+std::string EncapsulatedMetadata(const IpcMessage& message) {
+  const int64_t size = message.metadata->size();
+  const auto padded = static_cast<uint32_t>((size + kIpcAlignment - 1) & ~(kIpcAlignment - 1));
+  std::string bytes;
+  bytes.reserve(kIpcPrefixBytes + padded);
+  bytes.assign(4, '\xff');
+  for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(padded >> shift));
+  bytes.append(reinterpret_cast<const char*>(message.metadata->data()), size);
+  bytes.append(padded - size, '\0');
+  return bytes;
+}
+
+arrow::Result<FlightInfo> StoredInfo(const NodeContext& node, const InfoRequest& request,
+                                     const StoredFlightInfo& stored, const std::string& task_id,
+                                     bool reused) {
+  ARROW_ASSIGN_OR_RAISE(auto schema, SchemaBytes(*stored.schema));
+  return MakeStoredInfo(node, request, stored, std::move(schema), task_id, reused);
+}
+
+arrow::Result<FlightInfo> StoredInfo(const NodeContext& node, const InfoRequest& request,
+                                     const StoredFlight& flight, bool reused) {
+  ARROW_ASSIGN_OR_RAISE(auto message, flight.message(0));
+  return MakeStoredInfo(node, request, flight.info(), EncapsulatedMetadata(*message), "", reused);
 }
 
 arrow::Result<FlightInfo> TaskInfoMessage(const NodeContext& node, const InfoRequest& request,
@@ -81,11 +107,12 @@ arrow::Result<FlightInfo> TaskInfoMessage(const NodeContext& node, const InfoReq
   FlightInfoMetadata metadata;
   metadata.task = task.id();
   metadata.node = node.options.node_id;
-  if (outcome == nullptr) return MakeInfo(nullptr, request, std::nullopt, {-1, -1}, metadata);
+  if (outcome == nullptr) return MakeInfo("", request, std::nullopt, {-1, -1}, metadata);
   TaskTicket ticket{{task.id(), node.options.node_id}};
-  ARROW_ASSIGN_OR_RAISE(auto endpoint, Endpoint(node, SerializeTicket(ticket, request.encoding)));
+  FlightEndpoint endpoint = Endpoint(node, SerializeTicket(ticket, request.encoding));
+  ARROW_ASSIGN_OR_RAISE(auto schema, SchemaBytes(*outcome->schema));
   if (task.info().repeatable) endpoint.expiration_time = ToFlightTime(task.expires());
-  return MakeInfo(outcome->schema, request, std::move(endpoint), {outcome->rows, outcome->bytes},
+  return MakeInfo(std::move(schema), request, std::move(endpoint), {outcome->rows, outcome->bytes},
                   metadata);
 }
 

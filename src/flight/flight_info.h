@@ -32,6 +32,14 @@ arrow::Result<arrow::flight::FlightInfo> StoredInfo(const NodeContext& node,
                                                     const StoredFlightInfo& stored,
                                                     const std::string& task_id, bool reused);
 
+/// The same of a flight that is at hand: its schema is not encoded again.
+arrow::Result<arrow::flight::FlightInfo> StoredInfo(const NodeContext& node,
+                                                    const InfoRequest& request,
+                                                    const StoredFlight& flight, bool reused);
+
+/// A message without a body as it stands alone: what `arrow::ipc::SerializeSchema` makes.
+std::string EncapsulatedMetadata(const IpcMessage& message);
+
 /// Of a task whose outcome is known; null: nothing is known yet.
 arrow::Result<arrow::flight::FlightInfo> TaskInfoMessage(const NodeContext& node,
                                                          const InfoRequest& request,

@@ -149,7 +149,7 @@ void RunCommand(const QuestionPtr& question, std::shared_ptr<const Command> comm
   auto execution = node->runner->Run(std::move(command));
   if (!execution.ok()) return question->open->Finish(execution.status());
   if (execution->task) return on_task(execution->task);
-  on_info(StoredInfo(*node, question->request(), execution->reused->info(), "", /*reused=*/true));
+  on_info(StoredInfo(*node, question->request(), *execution->reused, /*reused=*/true));
 }
 
 void CancelByDescriptor(const QuestionPtr& question, const CancelRequest& request) {
@@ -268,7 +268,7 @@ void ServeGetFlightInfo(OpenCallPtr open, const std::string& request) {
   if (!question) return;
   Routes routes;
   routes.on_path = [question](const StoredFlight& flight) {
-    Answer(question->open, StoredInfo(*question->open->node, question->request(), flight.info(), "",
+    Answer(question->open, StoredInfo(*question->open->node, question->request(), flight,
                                       /*reused=*/false));
   };
   routes.on_retry = [question](const std::shared_ptr<Task>& task) { WaitForInfo(question, task); };
@@ -295,7 +295,7 @@ void ServePollFlightInfo(OpenCallPtr open, const std::string& request) {
   Routes routes;
   routes.on_path = [question](const StoredFlight& flight) {
     AnswerPoll(question,
-               StoredInfo(*question->open->node, question->request(), flight.info(), "", false),
+               StoredInfo(*question->open->node, question->request(), flight, /*reused=*/false),
                nullptr, /*complete=*/true);
   };
   routes.on_retry = [question](const std::shared_ptr<Task>& task) { Poll(question, task); };

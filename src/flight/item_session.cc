@@ -61,7 +61,7 @@ class CallItemWriter : public ItemWriter {
   arrow::Status WriteAll(std::vector<Frame> frames) {
     for (auto& frame : frames) {
       auto pending = std::make_shared<Pending>();
-      call_->Write(std::move(frame), [pending](bool ok) {
+      call_->Write(std::move(frame), transport::WriteHint::kFlush, [pending](bool ok) {
         std::lock_guard lock(pending->mutex);
         pending->result = ok ? 1 : 0;
         pending->done.notify_all();

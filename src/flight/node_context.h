@@ -7,6 +7,9 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include <arrow/flight/type_fwd.h>
 
 #include "flight/dispatcher.h"
 #include "flight/revision_gate.h"
@@ -20,7 +23,9 @@ struct NodeContext {
   DispatcherOptions options;
   DispatcherParts parts;
   std::string location;  ///< set before the first call
-  WallTime started;      ///< for ListNodes
+  /// The same, as endpoints name it; empty where there is none.
+  std::vector<arrow::flight::Location> endpoint_locations;
+  WallTime started;  ///< for ListNodes
   std::unique_ptr<CommandRunner> runner;
   RevisionGate revisions;
   std::atomic<bool> stopping{false};

@@ -101,10 +101,11 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
       if (taken && options_.if_exists == IfExists::kError) return open_->Finish(Taken());
       if (taken && options_.if_exists == IfExists::kReuse) return AnswerReused(taken->info());
     }
-    open_->call->Write(ProgressFrame("ACCEPTED"), [self = shared_from_this()](bool ok) {
-      if (!ok) return self->Gone();
-      self->Next();
-    });
+    open_->call->Write(ProgressFrame("ACCEPTED"), transport::WriteHint::kFlush,
+                       [self = shared_from_this()](bool ok) {
+                         if (!ok) return self->Gone();
+                         self->Next();
+                       });
   }
 
   arrow::Status Taken() const {
@@ -180,10 +181,11 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
   }
 
   void AllArrived() {
-    open_->call->Write(ProgressFrame("RECEIVED"), [self = shared_from_this()](bool ok) {
-      if (!ok) return self->Gone();
-      self->Commit();
-    });
+    open_->call->Write(ProgressFrame("RECEIVED"), transport::WriteHint::kFlush,
+                       [self = shared_from_this()](bool ok) {
+                         if (!ok) return self->Gone();
+                         self->Commit();
+                       });
   }
 
   void Commit() {

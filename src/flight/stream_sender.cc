@@ -16,6 +16,12 @@ namespace longbow::flight {
 namespace {
 
 using transport::Frame;
+using transport::WriteHint;
+
+// With fewer bytes waiting, the next are fetched before these go out.
+constexpr int64_t kJoinBelowBytes = 64 << 10;
+// Of a stored flight, which is all there, so many bytes are taken at a time.
+constexpr int64_t kStoredAheadBytes = 2 * transport::kWriteAheadBytes;
 
 /// Pulls frames from a source and writes them one after the other.
 ///
@@ -45,7 +51,10 @@ class Sender : public std::enable_shared_from_this<Sender> {
   void Append(std::vector<Frame> frames) {
     std::lock_guard lock(mutex_);
     if (ended_) return;
-    for (auto& frame : frames) frames_.push_back(std::move(frame));
+    for (auto& frame : frames) {
+      queued_bytes_ += frame.size_bytes();
+      frames_.push_back(std::move(frame));
+    }
   }
 
   /// The source has answered; `at_end`: there is no more.
@@ -59,12 +68,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
   }
 
   void End(const arrow::Status& status) {
-    {
-      std::lock_guard lock(mutex_);
-      if (ended_) return;
-      ended_ = true;
-      frames_.clear();
-    }
+    if (!TakeEnd()) return;
     open_->Finish(status);
     Release();
   }
@@ -74,6 +78,21 @@ class Sender : public std::enable_shared_from_this<Sender> {
   const OpenCallPtr& open() const { return open_; }
 
  private:
+  void EndWith(Frame last) {
+    if (!TakeEnd()) return;
+    open_->call->WriteAndFinish(std::move(last));
+    Release();
+  }
+
+  /// True for the one who may end the call.
+  bool TakeEnd() {
+    std::lock_guard lock(mutex_);
+    if (ended_) return false;
+    ended_ = true;
+    frames_.clear();
+    return true;
+  }
+
   static arrow::Status Cancelled() {
     return MakeError(ErrorCode::kCommandCancelled, "the reader of this result is gone");
   }
@@ -90,6 +109,7 @@ class Sender : public std::enable_shared_from_this<Sender> {
   OpenCallPtr open_;
   std::mutex mutex_;
   std::deque<Frame> frames_;
+  int64_t queued_bytes_ = 0;  // of frames_
   bool advancing_ = false;
   bool look_again_ = false;
   bool writing_ = false;
@@ -109,26 +129,34 @@ void Sender::Advance() {
   do {
     look_again_ = false;
     if (ended_) break;
-    if (!writing_ && !frames_.empty()) {
+    if (!producing_ && !at_end_ && queued_bytes_ < kJoinBelowBytes) {
+      // While the last frame is on its way the next is being made; small ones go out together.
+      producing_ = true;
+      lock.unlock();
+      Produce();
+      lock.lock();
+      look_again_ = true;
+    } else if (!writing_ && !frames_.empty()) {
       Frame frame = std::move(frames_.front());
       frames_.pop_front();
+      queued_bytes_ -= frame.size_bytes();
+      // A larger one may wait for its reader, and the call stays open and counted for so long.
+      const bool last = at_end_ && frames_.empty() && frame.size_bytes() < kJoinBelowBytes;
+      const WriteHint hint = frames_.empty() ? WriteHint::kFlush : WriteHint::kMoreFollows;
       writing_ = true;
       lock.unlock();
-      open_->call->Write(std::move(frame),
-                         [self = shared_from_this()](bool ok) { self->Written(ok); });
+      if (last) {
+        EndWith(std::move(frame));
+      } else {
+        open_->call->Write(std::move(frame), hint,
+                           [self = shared_from_this()](bool ok) { self->Written(ok); });
+      }
       lock.lock();
       look_again_ = true;
     } else if (!writing_ && at_end_) {
       lock.unlock();
       End(arrow::Status::OK());
       lock.lock();
-    } else if (!producing_ && !at_end_ && frames_.empty()) {
-      // While the last frame is on its way the next is being made.
-      producing_ = true;
-      lock.unlock();
-      Produce();
-      lock.lock();
-      look_again_ = true;
     }
   } while (look_again_);
   advancing_ = false;
@@ -141,11 +169,13 @@ class StoredSender : public Sender {
 
  protected:
   void Produce() override {
-    auto message = flight_->message(next_);
-    if (!message.ok()) return End(message.status());
-    ++next_;
     std::vector<Frame> frames;
-    frames.push_back(Frame::FlightData(message->get(), nullptr));
+    for (int64_t bytes = 0; next_ < count_ && bytes < kStoredAheadBytes; ++next_) {
+      auto message = flight_->message(next_);
+      if (!message.ok()) return End(message.status());
+      frames.push_back(Frame::FlightData(message->get(), nullptr));
+      bytes += frames.back().size_bytes();
+    }
     Append(std::move(frames));
     Answered(next_ >= count_);
   }

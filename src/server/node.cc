@@ -4,13 +4,14 @@
 #include <future>
 #include <utility>
 
-#include <malloc.h>
 #include <unistd.h>
 
 #include <arrow/memory_pool.h>
 
 #include <longbow/error.h>
 #include <longbow/version.h>
+
+#include "server/memory_trimmer.h"
 
 namespace longbow::server {
 namespace {
@@ -28,11 +29,6 @@ std::string MakeNodeId(Random& random) {
   if (gethostname(host, sizeof(host) - 1) != 0 || host[0] == 0)
     return random.NextId().substr(0, 16);
   return std::string(host) + "-" + random.NextId().substr(0, 8);
-}
-
-void GiveMemoryBack() {
-  arrow::default_memory_pool()->ReleaseUnused();
-  malloc_trim(0);
 }
 
 }  // namespace
@@ -78,7 +74,9 @@ arrow::Status Node::Start() {
   }
   std::vector<Housekeeper::Job> jobs = {{kSweepInterval, [this] { tasks_->Sweep(); }}};
   if (options_.malloc_trim_interval.count() > 0) {
-    jobs.push_back({options_.malloc_trim_interval, GiveMemoryBack});
+    auto trimmer =
+        std::make_shared<MemoryTrimmer>([this] { return server_->open_calls(); }, GiveMemoryBack);
+    jobs.push_back({options_.malloc_trim_interval, [trimmer] { trimmer->Run(); }});
   }
   housekeeper_ = std::make_unique<Housekeeper>(std::move(jobs));
   server_->SetServing(true);

@@ -1,5 +1,7 @@
 #include "transport/batch_checker.h"
 
+#include <cstdint>
+#include <limits>
 #include <string>
 #include <utility>
 
@@ -16,6 +18,10 @@ namespace longbow::transport {
 namespace {
 
 using arrow::internal::checked_cast;
+// What all of Arrow's libraries can hold. A batch of nulls, or of no columns, has as many rows as
+// it claims, and pays for none.
+constexpr int64_t kMaxRows = std::numeric_limits<int32_t>::max();
+
 using TypePtr = std::shared_ptr<arrow::DataType>;
 
 TypePtr ShadowType(const TypePtr& type);
@@ -118,6 +124,10 @@ BatchChecker::BatchChecker(const arrow::Schema& schema) {
 }
 
 arrow::Status BatchChecker::Check(const arrow::RecordBatch& batch) {
+  if (batch.num_rows() > kMaxRows) {
+    return arrow::Status::Invalid("a batch has ", batch.num_rows(), " rows, more than ", kMaxRows,
+                                  "; send smaller ones");
+  }
   if (batch.num_columns() != static_cast<int>(columns_.size())) {
     return arrow::Status::Invalid("a batch has ", batch.num_columns(), " columns, its schema ",
                                   columns_.size());

@@ -24,6 +24,11 @@
 
 namespace longbow::transport {
 
+/// So many bytes of a stream may wait for the client behind what it has taken, where its writer
+/// says that more follows. A message's worth: the socket is never idle while the next is being
+/// made.
+constexpr int64_t kWriteAheadBytes = int64_t{1} << 20;
+
 /// The methods of the service `arrow.flight.protocol.FlightService`.
 enum class Method {
   kHandshake,
@@ -77,6 +82,12 @@ enum class ReadOutcome {
   kBroken,  ///< The client is gone, or the call was cancelled or finished.
 };
 
+/// What comes behind a message that is written.
+enum class WriteHint {
+  kFlush,        ///< Perhaps nothing for a while: it goes out now.
+  kMoreFollows,  ///< Another write, or the end, at once: the two may go out together.
+};
+
 /// One open RPC. Thread-safe. Held by its handler until `Finish`; dropping the last reference
 /// without it finishes the call as INTERNAL_ERROR.
 class Call : public CallContext {
@@ -87,14 +98,16 @@ class Call : public CallContext {
   using BytesCallback = std::function<void(ReadOutcome, std::string)>;
   virtual void ReadBytes(BytesCallback done) = 0;
 
-  /// Reads the next message of a DoPut or DoExchange. A message that is no `FlightData` comes as an
+  /// Reads the next message of a DoPut or DoExchange; the one behind it is received meanwhile. A
+  /// message that is no `FlightData` comes as an
   /// error status (BAD_ARGUMENT), after which only `Finish` is sensible.
   using DataCallback = std::function<void(ReadOutcome, arrow::Result<FlightDataMessage>)>;
   virtual void ReadData(DataCallback done) = 0;
 
   /// Writes one message; `done(false)`: the client is gone, or the call has ended. The next write
-  /// begins after `done`. `done` comes when the client's flow-control window has taken the message.
-  virtual void Write(Frame frame, std::function<void(bool)> done) = 0;
+  /// begins after `done`. `done` comes when the client's flow-control window has taken the message,
+  /// with `kMoreFollows` when it has taken all but a last `kWriteAheadBytes`.
+  virtual void Write(Frame frame, WriteHint hint, std::function<void(bool)> done) = 0;
 
   /// Runs `callback` once when the call is cancelled, or at once if it has been. On one of gRPC's
   /// threads. Setting another one replaces it. It is dropped after it ran and when the call ends.
@@ -102,7 +115,7 @@ class Call : public CallContext {
 
   /// Ends the call: the status goes out with its error JSON. The first call counts.
   virtual void Finish(const arrow::Status& status) = 0;
-  /// Ends the call after one last message, in one go: what unary methods use.
+  /// Ends the call after one last message, in one go. No write may be under way.
   virtual void WriteAndFinish(Frame frame) = 0;
 };
 

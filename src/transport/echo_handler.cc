@@ -26,7 +26,7 @@ class BytesEcho : public std::enable_shared_from_this<BytesEcho> {
   void Next() {
     call_->ReadBytes([self = shared_from_this()](ReadOutcome outcome, std::string bytes) {
       if (outcome != ReadOutcome::kMessage) return self->call_->Finish(arrow::Status::OK());
-      self->call_->Write(Frame::FromString(std::move(bytes)), [self](bool ok) {
+      self->call_->Write(Frame::FromString(std::move(bytes)), WriteHint::kFlush, [self](bool ok) {
         if (ok) self->Next();
       });
     });
@@ -62,7 +62,7 @@ class DataEcho : public std::enable_shared_from_this<DataEcho> {
     if (!message.ok()) return call_->Finish(message.status());
     events_->Add("put message");
     Frame frame = call_->method() == Method::kDoExchange ? Back(*message) : Acknowledge(*message);
-    call_->Write(std::move(frame), [self = shared_from_this()](bool ok) {
+    call_->Write(std::move(frame), WriteHint::kFlush, [self = shared_from_this()](bool ok) {
       if (!ok) self->events_->Add("write broken");
       self->Next();  // of a broken call, this tells how its other direction ended
     });
@@ -99,7 +99,9 @@ class FrameSender : public std::enable_shared_from_this<FrameSender> {
       if (!repeat_) return call_->Finish(arrow::Status::OK());
       next_ = 1;  // the schema comes once
     }
-    call_->Write(frames_[next_++], [self = shared_from_this()](bool ok) {
+    const WriteHint hint =
+        repeat_ || next_ + 1 < frames_.size() ? WriteHint::kMoreFollows : WriteHint::kFlush;
+    call_->Write(frames_[next_++], hint, [self = shared_from_this()](bool ok) {
       if (ok) return self->Next();
       self->events_->Add("write broken");
     });

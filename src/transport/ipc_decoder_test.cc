@@ -1,5 +1,7 @@
 #include "transport/ipc_decoder.h"
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <random>
 #include <string>
@@ -7,6 +9,7 @@
 
 #include <arrow/api.h>
 #include <arrow/compute/api_vector.h>
+#include <arrow/ipc/writer.h>
 #include <arrow/json/from_string.h>
 #include <gtest/gtest.h>
 
@@ -149,6 +152,24 @@ TEST(IpcDecoderTest, SeesOffsetsOutOfBounds) {
     IpcDecoder decoder;
     ASSERT_TRUE(decoder.Decode(good[0]).ok());
     EXPECT_EQ(ErrorCodeOf(decoder.Decode(bad).status()), ErrorCode::kBadArgument) << offset;
+  }
+}
+
+TEST(IpcDecoderTest, RefusesMoreRowsThanAnyoneCanHold) {
+  const auto schema = arrow::schema({field("a", arrow::null())});
+  IpcDecoder decoder;
+  ASSERT_TRUE(decoder.Decode(Encode(OneColumn(arrow::null(), "[null]"))[0]).ok());
+  // Nulls take no bytes: this message is as small as one of a single row.
+  for (const int64_t rows : {int64_t{1} << 31, std::numeric_limits<int64_t>::max()}) {
+    const auto batch = arrow::RecordBatch::Make(
+        schema, rows, arrow::ArrayVector{std::make_shared<arrow::NullArray>(rows)});
+    auto options = arrow::ipc::IpcWriteOptions::Defaults();
+    options.allow_64bit = true;
+    arrow::ipc::IpcPayload payload;
+    ASSERT_TRUE(arrow::ipc::GetRecordBatchPayload(*batch, options, &payload).ok());
+    FlightDataMessage message;
+    message.header = payload.metadata;
+    EXPECT_EQ(ErrorCodeOf(decoder.Decode(message).status()), ErrorCode::kBadArgument) << rows;
   }
 }
 

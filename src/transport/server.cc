@@ -7,6 +7,7 @@
 #include <mutex>
 #include <utility>
 
+#include <absl/synchronization/mutex.h>
 #include <arrow/memory_pool.h>
 #include <grpc/grpc.h>
 #include <grpcpp/generic/async_generic_service.h>
@@ -18,6 +19,7 @@
 #include <longbow/log.h>
 
 #include "transport/connections.h"
+#include "transport/grpc_log.h"
 #include "transport/listen_address.h"
 #include "transport/method.h"
 #include "transport/server_call.h"
@@ -103,6 +105,7 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder* builder) {
   // client has sent all it has, the read ends just as if that message had never been.
   builder->SetMaxReceiveMessageSize(-1);
   builder->SetMaxSendMessageSize(-1);
+  builder->AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, ToInt(kWriteAheadBytes));
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
   if (options.max_concurrent_streams > 0) {
     builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
@@ -144,7 +147,9 @@ std::shared_ptr<grpc::ServerCredentials> MakeCredentials(const std::optional<Tls
 class GrpcServer final : public Server {
  public:
   GrpcServer(const ServerOptions& options, CallHandler* handler, Logger* logger)
-      : host_(std::make_shared<CallHost>()), service_(host_, handler, &open_calls_) {
+      : grpc_log_(logger),
+        host_(std::make_shared<CallHost>()),
+        service_(host_, handler, &open_calls_) {
     host_->memory_pool =
         options.memory_pool == nullptr ? arrow::default_memory_pool() : options.memory_pool;
     host_->logger = logger;
@@ -160,6 +165,8 @@ class GrpcServer final : public Server {
     for (const std::string& address : options.addresses) {
       ARROW_RETURN_NOT_OK(CheckListenAddress(address));
     }
+    // Debian's gRPC comes with a build of Abseil whose every lock looks for deadlocks.
+    absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
     // Never undone: when nobody uses gRPC any more, it waits up to 10 s for a thread of its own
     // that still polls a closed connection.
     grpc_init();
@@ -232,6 +239,7 @@ class GrpcServer final : public Server {
     return MakeError(ErrorCode::kBadArgument, std::move(message));
   }
 
+  const GrpcLog grpc_log_;
   const std::shared_ptr<CallHost> host_;
   OpenCalls open_calls_;
   FlightService service_;

@@ -145,10 +145,8 @@ void ServerCall::AddResponseHeader(std::string_view name, std::string_view value
 void ServerCall::ReadBytes(BytesCallback done) {
   {
     std::lock_guard lock(mutex_);
-    if (!finished_ && !reading_) {
-      reading_ = true;
+    if (AwaitMessage()) {
       bytes_done_ = std::move(done);
-      StartRead(&read_buffer_);
       return;
     }
   }
@@ -158,17 +156,33 @@ void ServerCall::ReadBytes(BytesCallback done) {
 void ServerCall::ReadData(DataCallback done) {
   {
     std::lock_guard lock(mutex_);
-    if (!finished_ && !reading_) {
-      reading_ = true;
+    if (AwaitMessage()) {
       data_done_ = std::move(done);
-      StartRead(&read_buffer_);
       return;
     }
   }
   RunSoon([done = std::move(done)] { done(ReadOutcome::kBroken, FlightDataMessage{}); });
 }
 
-void ServerCall::Write(Frame frame, std::function<void(bool)> done) {
+bool ServerCall::AwaitMessage() {
+  if (finished_ || bytes_done_ || data_done_) return false;
+  if (!read_ahead_) {
+    if (!reading_) {
+      reading_ = true;
+      StartRead(&read_buffer_);
+    }
+  } else if (!delivering_) {
+    delivering_ = true;
+    refs_.fetch_add(1, std::memory_order_relaxed);
+    RunSoon([this] {
+      Deliver();
+      Unref();
+    });
+  }
+  return true;
+}
+
+void ServerCall::Write(Frame frame, WriteHint hint, std::function<void(bool)> done) {
   if (frame.size_bytes() > std::numeric_limits<int32_t>::max()) {
     FinishOnce(MakeError(ErrorCode::kInternalError,
                          "A message of 2 GiB or more cannot be sent; ask for smaller batches"));
@@ -176,11 +190,15 @@ void ServerCall::Write(Frame frame, std::function<void(bool)> done) {
     grpc::ByteBuffer buffer = ToByteBuffer(std::move(frame));
     std::lock_guard lock(mutex_);
     if (!finished_ && !writing_) {
+      grpc::WriteOptions options;
+      // The headers go with the first message. gRPC would be done with it only when the headers are
+      // out, and would keep them back for what follows.
+      if (hint == WriteHint::kMoreFollows && headers_sent_) options.set_buffer_hint();
       writing_ = true;
       headers_sent_ = true;
       write_done_ = std::move(done);
       write_buffer_.Swap(&buffer);
-      StartWrite(&write_buffer_);
+      StartWrite(&write_buffer_, options);
       return;
     }
   }
@@ -276,47 +294,81 @@ ReadOutcome ServerCall::OutcomeOf(bool ok) const {
 }
 
 void ServerCall::OnReadDone(bool ok) {
-  BytesCallback bytes_done;
-  DataCallback data_done;
-  grpc::ByteBuffer buffer;
-  ReadOutcome outcome = ReadOutcome::kBroken;
   {
     std::lock_guard lock(mutex_);
     if (!ok && ConfirmEnd()) return;
     reading_ = false;
-    bytes_done.swap(bytes_done_);
-    data_done.swap(data_done_);
-    buffer.Swap(&read_buffer_);
-    if (!finished_) outcome = OutcomeOf(ok);
+    read_ahead_.emplace();
+    read_ahead_->outcome = finished_ ? ReadOutcome::kBroken : OutcomeOf(ok);
+    read_ahead_->buffer.Swap(&read_buffer_);
     confirming_end_ = false;
+    if (delivering_) return;  // that thread looks again before it leaves
+    delivering_ = true;
   }
-  if (outcome == ReadOutcome::kMessage &&
-      buffer.Length() > static_cast<uint64_t>(host_->max_message_bytes)) {
-    FinishOnce(MakeError(ErrorCode::kResourceExhausted,
-                         "A message of " + std::to_string(buffer.Length()) +
-                             " bytes is larger than this server takes (" +
-                             std::to_string(host_->max_message_bytes) + "); send smaller batches"));
-    outcome = ReadOutcome::kBroken;
-    buffer.Clear();
-  }
-  if (bytes_done) {
-    std::string bytes;
-    if (outcome == ReadOutcome::kMessage) {
-      auto text = ToString(buffer);
-      if (text.ok()) {
-        bytes = *std::move(text);
-      } else {
-        FinishOnce(text.status());
-        outcome = ReadOutcome::kBroken;
+  Deliver();
+}
+
+void ServerCall::Deliver() {
+  while (true) {
+    BytesCallback bytes_done;
+    DataCallback data_done;
+    ReadMessage message;
+    {
+      std::lock_guard lock(mutex_);
+      if (!read_ahead_ || (!bytes_done_ && !data_done_)) {
+        delivering_ = false;
+        return;
+      }
+      bytes_done.swap(bytes_done_);
+      data_done.swap(data_done_);
+      message.outcome = finished_ ? ReadOutcome::kBroken : read_ahead_->outcome;
+      message.buffer.Swap(&read_ahead_->buffer);
+      read_ahead_.reset();
+      // While the handler works on one message of a stream, gRPC receives the next: without a read
+      // under way it stops at its window, which is smaller than a message.
+      if (data_done && message.outcome == ReadOutcome::kMessage) {
+        reading_ = true;
+        StartRead(&read_buffer_);
       }
     }
-    Run(bytes_done, outcome, std::move(bytes));
-  } else if (data_done) {
-    arrow::Result<FlightDataMessage> message = FlightDataMessage{};
-    if (outcome == ReadOutcome::kMessage) message = ToFlightData(buffer, host_->memory_pool);
-    buffer.Clear();  // gRPC's memory goes before the handler goes on
-    Run(data_done, outcome, std::move(message));
+    if (message.buffer.Length() > static_cast<uint64_t>(host_->max_message_bytes)) {
+      FinishOnce(MakeError(ErrorCode::kResourceExhausted,
+                           "A message of " + std::to_string(message.buffer.Length()) +
+                               " bytes is larger than this server takes (" +
+                               std::to_string(host_->max_message_bytes) +
+                               "); send smaller batches"));
+      message = ReadMessage();
+    }
+    if (bytes_done) {
+      Deliver(bytes_done, std::move(message));
+    } else {
+      Deliver(data_done, std::move(message));
+    }
   }
+}
+
+void ServerCall::Deliver(const BytesCallback& done, ReadMessage message) {
+  std::string bytes;
+  if (message.outcome == ReadOutcome::kMessage) {
+    auto text = ToString(message.buffer);
+    if (text.ok()) {
+      bytes = *std::move(text);
+    } else {
+      FinishOnce(text.status());
+      message.outcome = ReadOutcome::kBroken;
+    }
+  }
+  message.buffer.Clear();
+  Run(done, message.outcome, std::move(bytes));
+}
+
+void ServerCall::Deliver(const DataCallback& done, ReadMessage message) {
+  arrow::Result<FlightDataMessage> data = FlightDataMessage{};
+  if (message.outcome == ReadOutcome::kMessage) {
+    data = ToFlightData(message.buffer, host_->memory_pool);
+  }
+  message.buffer.Clear();  // gRPC's memory goes before the handler goes on
+  Run(done, message.outcome, std::move(data));
 }
 
 void ServerCall::OnWriteDone(bool ok) {
@@ -356,6 +408,7 @@ void ServerCall::OnDone() {
     if (stall_alarm_) stall_alarm_->Cancel();
     write_buffer_.Clear();
     read_buffer_.Clear();
+    read_ahead_.reset();
   }
   const std::shared_ptr<CallHost> host = host_;
   const bool counted = counted_;
@@ -381,7 +434,7 @@ void ServerCall::Unref() {
 }
 
 template <typename Callback, typename... Args>
-void ServerCall::Run(Callback& callback, Args&&... args) {
+void ServerCall::Run(const Callback& callback, Args&&... args) {
   std::string what;
   try {
     callback(std::forward<Args>(args)...);

@@ -66,7 +66,7 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   Method method() const override { return method_; }
   void ReadBytes(BytesCallback done) override;
   void ReadData(DataCallback done) override;
-  void Write(Frame frame, std::function<void(bool)> done) override;
+  void Write(Frame frame, WriteHint hint, std::function<void(bool)> done) override;
   void SetCancelCallback(std::function<void()> callback) override;
   void Finish(const arrow::Status& status) override;
   void WriteAndFinish(Frame frame) override;
@@ -94,6 +94,19 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   bool ConfirmEnd();
   /// What a read that has ended means. The lock is held.
   ReadOutcome OutcomeOf(bool ok) const;
+  /// A message as gRPC read it, or the end of them.
+  struct ReadMessage {
+    ReadOutcome outcome = ReadOutcome::kBroken;
+    grpc::ByteBuffer buffer;
+  };
+  /// Notes who waits for the next message and sees that it comes; false where nobody may wait. The
+  /// lock is held.
+  bool AwaitMessage();
+  /// Gives what was read to who waits for it, as long as there are both. On one of gRPC's threads,
+  /// without the lock; one thread at a time does it.
+  void Deliver();
+  void Deliver(const BytesCallback& done, ReadMessage message);
+  void Deliver(const DataCallback& done, ReadMessage message);
   void HandleDropped();
   /// Cancels the call when what is still to be written does not get through in time. The lock is
   /// held.
@@ -101,7 +114,7 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   void Unref();
   /// Runs a callback of the handler, from which no exception may pass.
   template <typename Callback, typename... Args>
-  void Run(Callback& callback, Args&&... args);
+  void Run(const Callback& callback, Args&&... args);
 
   const std::shared_ptr<CallHost> host_;
   const Method method_;
@@ -117,14 +130,16 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   // All below is guarded by mutex_, except that a buffer is gRPC's while its operation is under
   // way.
   grpc::GenericCallbackServerContext* context_;  // null from OnDone on
-  bool reading_ = false;
+  bool reading_ = false;                         // an operation of gRPC is under way
+  bool delivering_ = false;                      // a thread is within Deliver, or will be soon
   bool writing_ = false;
   bool headers_sent_ = false;
   bool finished_ = false;
   bool confirming_end_ = false;
   size_t response_header_bytes_ = 0;
-  BytesCallback bytes_done_;  // of the read under way, either this
-  DataCallback data_done_;    // or this
+  BytesCallback bytes_done_;               // who waits for a message, either this
+  DataCallback data_done_;                 // or this
+  std::optional<ReadMessage> read_ahead_;  // what nobody has waited for yet
   std::function<void(bool)> write_done_;
   std::function<void()> cancel_callback_;
   grpc::ByteBuffer read_buffer_;

@@ -159,7 +159,8 @@ TEST_F(StallTest, HandlersThatNeverAnswerDoNotHoldAShutdown) {
   held->ReadBytes([&](ReadOutcome outcome, std::string) {
     events.Add(outcome == ReadOutcome::kBroken ? "broken" : "?");
   });
-  held->Write(Frame::FromString("x"), [&](bool ok) { events.Add(ok ? "?" : "refused"); });
+  held->Write(Frame::FromString("x"), WriteHint::kFlush,
+              [&](bool ok) { events.Add(ok ? "?" : "refused"); });
   held->SetCancelCallback([&] { events.Add("cancelled"); });
   EXPECT_TRUE(events.WaitFor("broken"));
   EXPECT_TRUE(events.WaitFor("refused"));
@@ -236,11 +237,12 @@ class FailingHandler final : public CallHandler {
   void Serve(std::shared_ptr<Call> call) override {
     call->ReadBytes([this, call](ReadOutcome, std::string) {
       // More than any window takes.
-      call->Write(Frame::FromString(std::string(64 << 20, 'x')),
+      call->Write(Frame::FromString(std::string(64 << 20, 'x')), WriteHint::kFlush,
                   [this](bool ok) { events.Add(ok ? "written" : "write broken"); });
       call->Finish(MakeError(ErrorCode::kCommandFailed, "gone wrong"));
       call->Finish(arrow::Status::OK());  // the first one counts
-      call->Write(Frame::FromString("x"), [this](bool ok) { events.Add(ok ? "?" : "refused"); });
+      call->Write(Frame::FromString("x"), WriteHint::kFlush,
+                  [this](bool ok) { events.Add(ok ? "?" : "refused"); });
     });
   }
   EventLog events;

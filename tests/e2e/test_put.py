@@ -217,7 +217,7 @@ def test_the_limit_of_the_storage(make_server: MakeServer) -> None:
     client.stored(["c"], block(14))
     assert client.paths() == [["b"], ["c"], ["small"]]
 
-    with expect_error(Code.BACKPRESSURE, message="alone"):
+    with expect_error(Code.RESOURCE_EXHAUSTED, message="alone"):
         client.put(["too-large"], block(40))
     client.close()
 

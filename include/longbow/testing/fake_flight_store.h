@@ -124,6 +124,8 @@ class FakeFlightStore : public FlightStore {
       return true;
     }
 
+    int64_t limit() const { return budget_->limit; }
+
     const StoredFlightInfo& info() const override { return stored; }
     arrow::Result<std::shared_ptr<arrow::RecordBatchReader>> Open() const override {
       return arrow::RecordBatchReader::Make(batches, stored.schema);
@@ -177,7 +179,9 @@ class FakeFlightStore : public FlightStore {
         if (!flight_->Reserve(bytes)) {
           store_->DropExpired();
           if (!flight_->Reserve(bytes)) {
-            return MakeError(ErrorCode::kBackpressure, "The store is full; try again later");
+            return flight_->stored.bytes + bytes > flight_->limit()
+                       ? MakeError(ErrorCode::kResourceExhausted, "The flight is too large")
+                       : MakeError(ErrorCode::kBackpressure, "The store is full; try again later");
           }
         }
         flight_->messages.push_back(std::make_shared<const IpcMessage>(std::move(message)));

@@ -188,13 +188,13 @@ TEST_P(FlightStoreContract, ListsInOrderBelowAPrefixUpToALimit) {
   EXPECT_EQ(paths({"x"}, 100), Texts());
 }
 
-TEST_P(FlightStoreContract, WhatDoesNotFitGetsBackpressureAndLeavesNothing) {
+TEST_P(FlightStoreContract, AFlightThatCanNeverFitIsToldSoAndLeavesNothing) {
   MakeStore(8 * kMiB);
   auto put = Begin("big");
   arrow::Status status;
   for (int i = 0; i < 16 && status.ok(); ++i) status = put->Append(Noise(kMiB));
   if (status.ok()) status = put->Commit().status();
-  ExpectCode(status, ErrorCode::kBackpressure);
+  ExpectCode(status, ErrorCode::kResourceExhausted);
   put.reset();
   EXPECT_EQ(store_->Find(Path("big")), nullptr);
   EXPECT_EQ(store_->revision(), 0);

@@ -1,0 +1,42 @@
+#include "server/memory_trimmer.h"
+
+#include <utility>
+
+#include <malloc.h>
+
+#include <arrow/memory_pool.h>
+
+namespace longbow::server {
+namespace {
+
+// gRPC receives into blocks of up to 4 MiB. Larger ones than this come from the system and go back
+// to it one by one; it is the most that glibc takes (mallopt(3)).
+constexpr int kMapFromBytes = 32 << 20;
+// What is free at the end of each of the library's heaps may stay there up to this.
+constexpr int kKeptBytes = 64 << 20;
+
+}  // namespace
+
+void KeepFreedMemory() {
+  mallopt(M_MMAP_THRESHOLD, kMapFromBytes);
+  mallopt(M_TRIM_THRESHOLD, kKeptBytes);
+}
+
+MemoryTrimmer::MemoryTrimmer(std::function<int64_t()> open_calls, std::function<void()> give_back)
+    : open_calls_(std::move(open_calls)), give_back_(std::move(give_back)) {}
+
+void MemoryTrimmer::Run() {
+  if (open_calls_() > 0 && skipped_ < kMostSkipped) {
+    ++skipped_;
+    return;
+  }
+  skipped_ = 0;
+  give_back_();
+}
+
+void GiveMemoryBack() {
+  arrow::default_memory_pool()->ReleaseUnused();
+  malloc_trim(0);
+}
+
+}  // namespace longbow::server
