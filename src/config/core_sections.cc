@@ -145,7 +145,8 @@ void AddTransport(std::vector<SettingSpec>* to) {
                      "Header fields of one call, in all."));
   to->push_back(Size("grpc_memory_bytes", 0, {0, 64 * kTiB},
                      "What gRPC may hold of messages that are not read yet; 0: no limit."));
-  to->push_back(Count("grpc_threads", 16, {2, 1024}, "Threads of gRPC, at most."));
+  to->push_back(Count("grpc_threads", 16, {2, 1024},
+                      "Threads that serve calls: one per processor, and at most so many."));
   to->push_back(Count("max_concurrent_streams", 0, {0, 1e6},
                       "Calls that are open on one connection, at most; 0: no limit."));
   to->push_back(

@@ -22,7 +22,7 @@
 #include <longbow/log.h>
 
 #include "flight/service_directory.h"
-#include "flight/timer.h"
+#include "base/timer.h"
 #include "payload/command.h"
 #include "task/task_registry.h"
 #include "transport/call.h"

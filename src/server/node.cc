@@ -51,7 +51,7 @@ Node::Node(Configuration configuration, std::unique_ptr<Logger> logger, Monotoni
       modules_(std::move(configuration.modules)) {
   options_.dispatcher.node_id = options_.node_id.empty() ? MakeNodeId(random_) : options_.node_id;
   tasks_ = TaskRegistry::Make(options_.tasks, &clock_, logger_.get());
-  timer_ = flight::Timer::Make(&clock_);
+  timer_ = Timer::Make(&clock_);
   flight::DispatcherParts parts;
   parts.registry = registry_.get();
   parts.tasks = tasks_.get();

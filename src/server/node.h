@@ -71,7 +71,7 @@ class Node {
   std::unique_ptr<Registry> registry_;
   std::unique_ptr<ModuleSet> modules_;
   std::unique_ptr<TaskRegistry> tasks_;
-  std::unique_ptr<flight::Timer> timer_;
+  std::unique_ptr<Timer> timer_;
   std::unique_ptr<flight::Dispatcher> dispatcher_;
   std::unique_ptr<transport::Server> server_;
   std::unique_ptr<Housekeeper> housekeeper_;

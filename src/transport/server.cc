@@ -5,14 +5,17 @@
 #include <condition_variable>
 #include <limits>
 #include <mutex>
+#include <optional>
+#include <thread>
 #include <utility>
+
+#include <pthread.h>
 
 #include <absl/synchronization/mutex.h>
 #include <arrow/memory_pool.h>
 #include <grpc/grpc.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/grpcpp.h>
-#include <grpcpp/health_check_service_interface.h>
 #include <grpcpp/resource_quota.h>
 
 #include <longbow/error.h>
@@ -20,14 +23,15 @@
 
 #include "transport/connections.h"
 #include "transport/grpc_log.h"
+#include "transport/health_service.h"
 #include "transport/listen_address.h"
 #include "transport/method.h"
+#include "transport/rpc_stream.h"
 #include "transport/server_call.h"
 
 namespace longbow::transport {
 namespace {
 
-constexpr char kFlightService[] = "arrow.flight.protocol.FlightService";
 // Clients that ping more often than this are cut off.
 constexpr int kMinClientPingMs = 10'000;
 // How long clients that have no open call may take to say good-bye.
@@ -59,46 +63,46 @@ class OpenCalls {
   std::condition_variable none_;
 };
 
-/// Makes a call of each RPC, and refuses those that it has no method for.
-class FlightService final : public grpc::CallbackGenericService {
+/// The threads that serve RPCs, each with a queue of its own. A connection stays with one of them.
+class RpcThreads {
  public:
-  FlightService(std::shared_ptr<CallHost> host, CallHandler* handler, OpenCalls* open_calls)
-      : host_(std::move(host)), handler_(handler), open_calls_(open_calls) {}
+  /// Waits that each queue has, so that calls that come at once need not stand in line.
+  static constexpr int kWaitsPerQueue = 32;
 
-  void Stop() { stopping_.store(true, std::memory_order_release); }
+  RpcThreads(int count, grpc::ServerBuilder* builder) {
+    for (int i = 0; i < count; ++i) queues_.push_back(builder->AddCompletionQueue());
+  }
+  /// The server must have been shut down, and all calls must have ended.
+  ~RpcThreads() {
+    for (const auto& queue : queues_) queue->Shutdown();
+    for (std::thread& thread : threads_) thread.join();
+    // Where no thread was ever started, the queues have to be emptied all the same.
+    for (const auto& queue : queues_) Serve(queue.get());
+  }
 
-  grpc::ServerGenericBidiReactor* CreateReactor(
-      grpc::GenericCallbackServerContext* context) override {
-    const std::optional<Method> method = MethodOfPath(context->method());
-    if (!method) {
-      return Refuse(context, MakeError(ErrorCode::kNotImplemented,
-                                       "There is no method " + context->method()));
+  void Start(grpc::AsyncGenericService* service, const RpcStream::Accept* accept) {
+    for (const auto& queue : queues_) {
+      for (int i = 0; i < kWaitsPerQueue; ++i) RpcStream::Await(service, queue.get(), accept);
+      threads_.emplace_back([queue = queue.get()] { Serve(queue); });
+      pthread_setname_np(threads_.back().native_handle(), "longbow-rpc");
     }
-    // The count comes before the look at stopping_: a shutdown sees the call, or the call sees it.
-    open_calls_->Begin();
-    if (stopping_.load(std::memory_order_acquire)) {
-      open_calls_->End();
-      return Refuse(context, MakeError(ErrorCode::kShuttingDown,
-                                       "The server is shutting down; try another node"));
-    }
-    auto [reactor, handle] = ServerCall::Open(host_, context, *method, /*counted=*/true);
-    handler_->Serve(std::move(handle));
-    return reactor;
   }
 
  private:
-  grpc::ServerGenericBidiReactor* Refuse(grpc::GenericCallbackServerContext* context,
-                                         const arrow::Status& error) {
-    auto [reactor, handle] = ServerCall::Open(host_, context, Method::kHandshake, false);
-    handle->Finish(error);
-    return reactor;
+  static void Serve(grpc::CompletionQueue* queue) {
+    void* tag = nullptr;
+    bool ok = false;
+    while (queue->Next(&tag, &ok)) static_cast<CompletionTag*>(tag)->Complete(ok);
   }
 
-  const std::shared_ptr<CallHost> host_;
-  CallHandler* const handler_;
-  OpenCalls* const open_calls_;
-  std::atomic<bool> stopping_{false};
+  std::vector<std::unique_ptr<grpc::ServerCompletionQueue>> queues_;
+  std::vector<std::thread> threads_;
 };
+
+int RpcThreadCount(const ServerOptions& options) {
+  const int processors = static_cast<int>(std::thread::hardware_concurrency());
+  return std::clamp(processors, 2, std::max(2, options.max_threads));
+}
 
 void SetLimits(const ServerOptions& options, grpc::ServerBuilder* builder) {
   // The calls themselves look at the size: where gRPC drops a message that is too large and its
@@ -111,7 +115,6 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder* builder) {
     builder->AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, options.max_concurrent_streams);
   }
   grpc::ResourceQuota quota("longbow");
-  quota.SetMaxThreads(options.max_threads);
   if (options.memory_quota_bytes > 0) {
     quota.Resize(static_cast<size_t>(options.memory_quota_bytes));
   }
@@ -147,14 +150,17 @@ std::shared_ptr<grpc::ServerCredentials> MakeCredentials(const std::optional<Tls
 class GrpcServer final : public Server {
  public:
   GrpcServer(const ServerOptions& options, CallHandler* handler, Logger* logger)
-      : grpc_log_(logger),
-        host_(std::make_shared<CallHost>()),
-        service_(host_, handler, &open_calls_) {
+      : grpc_log_(logger), host_(std::make_shared<CallHost>()), handler_(handler) {
     host_->memory_pool =
         options.memory_pool == nullptr ? arrow::default_memory_pool() : options.memory_pool;
     host_->logger = logger;
     host_->max_message_bytes = options.max_message_bytes;
-    host_->on_done = [this] { open_calls_.End(); };
+    host_->timer = Timer::Make(&host_->clock);
+    host_->on_done = [this](bool counted) {
+      if (counted) open_flight_calls_.fetch_sub(1, std::memory_order_relaxed);
+      open_calls_.End();
+    };
+    accept_ = [this](std::unique_ptr<RpcStream> stream) { Accept(std::move(stream)); };
   }
   ~GrpcServer() override { Shutdown(std::chrono::milliseconds(0)); }
 
@@ -170,12 +176,11 @@ class GrpcServer final : public Server {
     // Never undone: when nobody uses gRPC any more, it waits up to 10 s for a thread of its own
     // that still polls a closed connection.
     grpc_init();
-    // A setting of the whole process in gRPC; only this class makes servers.
-    grpc::EnableDefaultHealthCheckService(true);
     grpc::ServerBuilder builder;
     SetLimits(options, &builder);
     SetConnectionRules(options, &builder);
-    builder.RegisterCallbackGenericService(&service_);
+    builder.RegisterAsyncGenericService(&service_);
+    threads_.emplace(RpcThreadCount(options), &builder);
     const auto credentials = MakeCredentials(options.tls);
     std::vector<int> bound(options.addresses.size(), 0);
     for (size_t i = 0; i < bound.size(); ++i) {
@@ -195,35 +200,52 @@ class GrpcServer final : public Server {
       }
     }
     SetServing(false);
+    threads_->Start(&service_, &accept_);
     return arrow::Status::OK();
   }
 
   const std::vector<int>& ports() const override { return ports_; }
-  int64_t open_calls() const override { return open_calls_.count(); }
+  int64_t open_calls() const override { return open_flight_calls_.load(); }
 
-  void SetServing(bool serving) override {
-    grpc::HealthCheckServiceInterface* health = server_->GetHealthCheckService();
-    if (health == nullptr) return;
-    health->SetServingStatus("", serving);
-    health->SetServingStatus(kFlightService, serving);
-  }
+  void SetServing(bool serving) override { health_.SetServing(serving); }
 
   void Shutdown(std::chrono::milliseconds grace) override {
     std::lock_guard lock(shutdown_mutex_);
     if (server_ == nullptr || shut_down_) return;
     shut_down_ = true;
-    service_.Stop();
+    stopping_.store(true, std::memory_order_release);
     SetServing(false);
-    // gRPC would wait for those who watch the health service too; they never end by themselves.
+    health_.Stop();
     const bool all_ended = open_calls_.WaitForNone(grace);
     const bool polite = all_ended && grace.count() > 0;
     if (!all_ended) SeverConnections(ports_, unix_paths_);
     server_->Shutdown(std::chrono::system_clock::now() +
                       (polite ? std::min(grace, kGoodByeLimit) : std::chrono::milliseconds(0)));
     open_calls_.WaitForNone(std::chrono::hours(24));
+    threads_.reset();
   }
 
  private:
+  void Accept(std::unique_ptr<RpcStream> stream) {
+    // The count comes before the look at stopping_: a shutdown sees the call, or the call sees it.
+    open_calls_.Begin();
+    const std::string path = stream->context().method();
+    const std::optional<Method> method = MethodOfPath(path);
+    if (method) open_flight_calls_.fetch_add(1, std::memory_order_relaxed);
+    auto call = ServerCall::Open(host_, std::move(stream), method.value_or(Method::kHandshake),
+                                 method.has_value());
+    if (HealthService::Has(path)) {
+      health_.Serve(path, std::move(call));
+    } else if (!method) {
+      call->Finish(MakeError(ErrorCode::kNotImplemented, "There is no method " + path));
+    } else if (stopping_.load(std::memory_order_acquire)) {
+      call->Finish(
+          MakeError(ErrorCode::kShuttingDown, "The server is shutting down; try another node"));
+    } else {
+      handler_->Serve(std::move(call));
+    }
+  }
+
   static arrow::Status StartFailed(const ServerOptions& options, const std::vector<int>& bound) {
     const auto failed =
         std::find_if(bound.begin(), bound.end(), [](int port) { return port <= 0; });
@@ -241,8 +263,14 @@ class GrpcServer final : public Server {
 
   const GrpcLog grpc_log_;
   const std::shared_ptr<CallHost> host_;
+  CallHandler* const handler_;
+  HealthService health_;
   OpenCalls open_calls_;
-  FlightService service_;
+  std::atomic<int64_t> open_flight_calls_{0};
+  std::atomic<bool> stopping_{false};
+  RpcStream::Accept accept_;
+  grpc::AsyncGenericService service_;
+  std::optional<RpcThreads> threads_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<int> ports_;
   std::vector<std::string> unix_paths_;

@@ -28,16 +28,6 @@ constexpr int64_t kMaxDeadlineSec = int64_t{10} * 365 * 24 * 3600;
 constexpr char kArrowStatusTrailer[] = "x-arrow-status";
 constexpr char kArrowMessageTrailer[] = "x-arrow-status-message-bin";
 
-/// Runs `callback` soon on one of gRPC's threads.
-void RunSoon(std::function<void()> callback) {
-  auto* alarm = new grpc::Alarm();
-  alarm->Set(gpr_now(GPR_CLOCK_MONOTONIC), [alarm, callback = std::move(callback)](bool) mutable {
-    auto run = std::move(callback);
-    delete alarm;  // takes this function with it
-    run();
-  });
-}
-
 // Undoes the URI encoding in which gRPC gives addresses ("ipv6:%5B::1%5D:5").
 std::string DecodePercent(std::string_view text) {
   const auto digit = [](char c) {
@@ -101,27 +91,29 @@ std::string ArrowStatusNumber(const arrow::Status& status) {
 
 }  // namespace
 
-ServerCall::Opened ServerCall::Open(std::shared_ptr<CallHost> host,
-                                    grpc::GenericCallbackServerContext* context, Method method,
-                                    bool counted) {
-  auto* call = new ServerCall(std::move(host), context, method, counted);
-  return {call, std::shared_ptr<Call>(call, [](ServerCall* c) { c->HandleDropped(); })};
+std::shared_ptr<Call> ServerCall::Open(std::shared_ptr<CallHost> host,
+                                       std::unique_ptr<RpcStream> stream, Method method,
+                                       bool counted) {
+  auto* call = new ServerCall(std::move(host), std::move(stream), method, counted);
+  return std::shared_ptr<Call>(call, [](Call* c) { static_cast<ServerCall*>(c)->HandleDropped(); });
 }
 
-ServerCall::ServerCall(std::shared_ptr<CallHost> host, grpc::GenericCallbackServerContext* context,
+ServerCall::ServerCall(std::shared_ptr<CallHost> host, std::unique_ptr<RpcStream> stream,
                        Method method, bool counted)
-    : host_(std::move(host)), method_(method), counted_(counted), context_(context) {
+    : host_(std::move(host)), method_(method), counted_(counted), stream_(std::move(stream)) {
+  stream_->Listen(this);
   TakeRequestMetadata();
-  context_->AddInitialMetadata(std::string(kRequestIdHeader), request_id_);
+  stream_->context().AddInitialMetadata(std::string(kRequestIdHeader), request_id_);
 }
 
 void ServerCall::TakeRequestMetadata() {
-  for (const auto& [name, value] : context_->client_metadata()) {
+  const grpc::GenericServerContext& context = stream_->context();
+  for (const auto& [name, value] : context.client_metadata()) {
     headers_.emplace(std::string(name.data(), name.size()),
                      std::string(value.data(), value.size()));
   }
-  peer_ = DecodePercent(context_->peer());
-  deadline_ = ToMonotonic(context_->raw_deadline());
+  peer_ = DecodePercent(context.peer());
+  deadline_ = ToMonotonic(context.raw_deadline());
   const auto asked = FindHeader(kRequestIdHeader);
   request_id_ = asked && IsRequestId(*asked) ? std::string(*asked) : host_->request_ids.Next();
 }
@@ -136,9 +128,9 @@ void ServerCall::AddResponseHeader(std::string_view name, std::string_view value
   if (finished_ || response_header_bytes_ + bytes > kMaxResponseHeaderBytes) return;
   response_header_bytes_ += bytes;
   if (headers_sent_) {
-    context_->AddTrailingMetadata(lower, std::string(value));
+    stream_->context().AddTrailingMetadata(lower, std::string(value));
   } else {
-    context_->AddInitialMetadata(lower, std::string(value));
+    stream_->context().AddInitialMetadata(lower, std::string(value));
   }
 }
 
@@ -169,7 +161,7 @@ bool ServerCall::AwaitMessage() {
   if (!read_ahead_) {
     if (!reading_) {
       reading_ = true;
-      StartRead(&read_buffer_);
+      stream_->StartRead(&read_buffer_);
     }
   } else if (!delivering_) {
     delivering_ = true;
@@ -198,7 +190,7 @@ void ServerCall::Write(Frame frame, WriteHint hint, std::function<void(bool)> do
       headers_sent_ = true;
       write_done_ = std::move(done);
       write_buffer_.Swap(&buffer);
-      StartWrite(&write_buffer_, options);
+      stream_->StartWrite(write_buffer_, options);
       return;
     }
   }
@@ -226,7 +218,7 @@ void ServerCall::FinishOnce(const arrow::Status& status) {
     if (finished_) return;
     finished_ = true;
     dropped.swap(cancel_callback_);
-    Reactor::Finish(grpc::Status::OK);
+    stream_->StartFinish(grpc::Status::OK);
     return;
   }
   const WireError wire = ToWire(status);
@@ -239,22 +231,25 @@ void ServerCall::FinishOnce(const arrow::Status& status) {
   dropped.swap(cancel_callback_);
   // With these two, Arrow's clients show the message as it is and always give out the error JSON;
   // without, they do so for some of gRPC's codes only.
-  context_->AddTrailingMetadata(kArrowStatusTrailer, ArrowStatusNumber(status));
-  context_->AddTrailingMetadata(kArrowMessageTrailer, wire.message);
-  Reactor::Finish(std::move(grpc_status));
+  stream_->context().AddTrailingMetadata(kArrowStatusTrailer, ArrowStatusNumber(status));
+  stream_->context().AddTrailingMetadata(kArrowMessageTrailer, wire.message);
+  stream_->StartFinish(grpc_status);
   if (writing_) CancelIfStalled();
 }
 
 void ServerCall::CancelIfStalled() {
   refs_.fetch_add(1, std::memory_order_relaxed);
-  stall_alarm_.emplace();
-  stall_alarm_->Set(std::chrono::system_clock::now() + kStalledFinishLimit, [this](bool expired) {
+  host_->timer->Schedule(MonotonicTime::clock::now() + kStalledFinishLimit, [this] {
     {
       std::lock_guard lock(mutex_);
-      if (expired && context_ != nullptr) context_->TryCancel();
+      if (writing_ && stream_ != nullptr) stream_->context().TryCancel();
     }
     Unref();
   });
+}
+
+void ServerCall::RunSoon(std::function<void()> callback) const {
+  host_->timer->Schedule(MonotonicTime::clock::now(), std::move(callback));
 }
 
 void ServerCall::WriteAndFinish(Frame frame) {
@@ -271,7 +266,7 @@ void ServerCall::WriteAndFinish(Frame frame) {
       finished_ = true;
       dropped.swap(cancel_callback_);
       write_buffer_.Swap(&buffer);
-      StartWriteAndFinish(&write_buffer_, grpc::WriteOptions(), grpc::Status::OK);
+      stream_->StartWriteAndFinish(write_buffer_, grpc::WriteOptions(), grpc::Status::OK);
       return;
     }
   }
@@ -280,16 +275,16 @@ void ServerCall::WriteAndFinish(Frame frame) {
 }
 
 bool ServerCall::ConfirmEnd() {
-  if (finished_ || confirming_end_ || context_->IsCancelled()) return false;
+  if (finished_ || confirming_end_ || stream_->context().IsCancelled()) return false;
   confirming_end_ = true;
   read_buffer_.Clear();
-  StartRead(&read_buffer_);
+  stream_->StartRead(&read_buffer_);
   return true;
 }
 
 ReadOutcome ServerCall::OutcomeOf(bool ok) const {
   if (confirming_end_)
-    return ok || context_->IsCancelled() ? ReadOutcome::kBroken : ReadOutcome::kEnd;
+    return ok || stream_->context().IsCancelled() ? ReadOutcome::kBroken : ReadOutcome::kEnd;
   return ok ? ReadOutcome::kMessage : ReadOutcome::kBroken;
 }
 
@@ -328,7 +323,7 @@ void ServerCall::Deliver() {
       // under way it stops at its window, which is smaller than a message.
       if (data_done && message.outcome == ReadOutcome::kMessage) {
         reading_ = true;
-        StartRead(&read_buffer_);
+        stream_->StartRead(&read_buffer_);
       }
     }
     if (message.buffer.Length() > static_cast<uint64_t>(host_->max_message_bytes)) {
@@ -382,7 +377,6 @@ void ServerCall::OnWriteDone(bool ok) {
     // After WriteAndFinish the buffer is that of the last message; no write was under way then.
     buffer.Swap(&write_buffer_);
     finished = finished_;
-    if (stall_alarm_) stall_alarm_->Cancel();
   }
   buffer.Clear();
   if (done) Run(done, ok && !finished);
@@ -402,18 +396,20 @@ void ServerCall::OnCancel() {
 }
 
 void ServerCall::OnDone() {
+  std::unique_ptr<RpcStream> stream;  // goes without the lock
   {
     std::lock_guard lock(mutex_);
-    context_ = nullptr;
-    if (stall_alarm_) stall_alarm_->Cancel();
+    stream = std::move(stream_);
     write_buffer_.Clear();
     read_buffer_.Clear();
-    read_ahead_.reset();
+    // Somebody may wait for it, and gets to know that the call is over.
+    if (read_ahead_) read_ahead_->buffer.Clear();
   }
+  stream.reset();
   const std::shared_ptr<CallHost> host = host_;
   const bool counted = counted_;
   Unref();
-  if (counted) host->on_done();
+  host->on_done(counted);
 }
 
 void ServerCall::HandleDropped() {

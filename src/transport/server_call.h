@@ -1,6 +1,6 @@
 /// \file
-/// A `Call` on top of gRPC's callback API: the state machine between the two. Only for the
-/// transport's own sources: pulls in gRPC.
+/// A `Call` on top of a gRPC stream: the state machine between the two. Only for the transport's
+/// own sources: pulls in gRPC.
 ///
 /// Ownership: two parties hold a call, gRPC until `OnDone`, and the handler through the
 /// `shared_ptr<Call>` that it was given. The object goes when both are through.
@@ -20,13 +20,14 @@
 #include <string>
 
 #include <arrow/type_fwd.h>
-#include <grpcpp/alarm.h>
-#include <grpcpp/generic/async_generic_service.h>
 
+#include <longbow/clock.h>
 #include <longbow/log.h>
 
+#include "base/timer.h"
 #include "transport/call.h"
 #include "transport/request_id.h"
+#include "transport/rpc_stream.h"
 
 namespace longbow::transport {
 
@@ -36,20 +37,18 @@ struct CallHost {
   Logger* logger = nullptr;
   int64_t max_message_bytes = 0;
   RequestIdSource request_ids;
-  /// Called at the end of each call that was handed to the handler, as the last thing.
-  std::function<void()> on_done;
+  SystemClock clock;
+  /// Runs what must not run within a function that the handler calls. It outlives the calls.
+  std::unique_ptr<Timer> timer;
+  /// Called at the end of each call, as the last thing, with its `counted`.
+  std::function<void(bool counted)> on_done;
 };
 
-class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
+class ServerCall final : public Call, private RpcStream::Listener {
  public:
-  /// A new call, and the handle to it for the handler. gRPC must be given the reactor.
-  struct Opened {
-    grpc::ServerGenericBidiReactor* reactor;
-    std::shared_ptr<Call> handle;
-  };
-  /// `counted`: `on_done` is to be called.
-  static Opened Open(std::shared_ptr<CallHost> host, grpc::GenericCallbackServerContext* context,
-                     Method method, bool counted);
+  /// A new call, and the handle to it for the handler. `counted`: it is one of Flight's.
+  static std::shared_ptr<Call> Open(std::shared_ptr<CallHost> host,
+                                    std::unique_ptr<RpcStream> stream, Method method, bool counted);
 
   ServerCall(const ServerCall&) = delete;
   ServerCall& operator=(const ServerCall&) = delete;
@@ -71,18 +70,16 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   void Finish(const arrow::Status& status) override;
   void WriteAndFinish(Frame frame) override;
 
-  // grpc::ServerBidiReactor
+ private:
+  ServerCall(std::shared_ptr<CallHost> host, std::unique_ptr<RpcStream> stream, Method method,
+             bool counted);
+  ~ServerCall() override = default;
+
+  // RpcStream::Listener
   void OnReadDone(bool ok) override;
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
-
- private:
-  using Reactor = grpc::ServerGenericBidiReactor;
-
-  ServerCall(std::shared_ptr<CallHost> host, grpc::GenericCallbackServerContext* context,
-             Method method, bool counted);
-  ~ServerCall() override = default;
 
   void TakeRequestMetadata();
   /// Ends the call unless that has happened; see `Finish`.
@@ -108,6 +105,8 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   void Deliver(const BytesCallback& done, ReadMessage message);
   void Deliver(const DataCallback& done, ReadMessage message);
   void HandleDropped();
+  /// Runs `callback` soon on another thread.
+  void RunSoon(std::function<void()> callback) const;
   /// Cancels the call when what is still to be written does not get through in time. The lock is
   /// held.
   void CancelIfStalled();
@@ -129,9 +128,9 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   std::mutex mutex_;
   // All below is guarded by mutex_, except that a buffer is gRPC's while its operation is under
   // way.
-  grpc::GenericCallbackServerContext* context_;  // null from OnDone on
-  bool reading_ = false;                         // an operation of gRPC is under way
-  bool delivering_ = false;                      // a thread is within Deliver, or will be soon
+  std::unique_ptr<RpcStream> stream_;  // null from OnDone on
+  bool reading_ = false;               // an operation of gRPC is under way
+  bool delivering_ = false;            // a thread is within Deliver, or will be soon
   bool writing_ = false;
   bool headers_sent_ = false;
   bool finished_ = false;
@@ -144,7 +143,6 @@ class ServerCall final : public Call, public grpc::ServerGenericBidiReactor {
   std::function<void()> cancel_callback_;
   grpc::ByteBuffer read_buffer_;
   grpc::ByteBuffer write_buffer_;
-  std::optional<grpc::Alarm> stall_alarm_;
 };
 
 }  // namespace longbow::transport

@@ -140,6 +140,59 @@ TEST_F(WireTest, TellsItsHealth) {
   EXPECT_EQ(server_->open_calls(), 0);
 }
 
+TEST_F(WireTest, WatchersAreToldOfChanges) {
+  grpc::ClientContext context;
+  grpc::GenericStub stub(channel_);
+  grpc::CompletionQueue queue;
+  void* tag = nullptr;
+  bool ok = false;
+  const auto stream = stub.PrepareCall(&context, "/grpc.health.v1.Health/Watch", &queue);
+  stream->StartCall(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  stream->WriteLast(Bytes(""), grpc::WriteOptions(), nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  grpc::ByteBuffer bytes;
+  for (const bool serving : {false, true, false}) {
+    server_->SetServing(serving);
+    stream->Read(&bytes, nullptr);
+    ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+    EXPECT_EQ(Text(bytes), serving ? "\x08\x01" : "\x08\x02");
+  }
+  EXPECT_EQ(server_->open_calls(), 0) << "a watch is no call of the service";
+  context.TryCancel();
+  grpc::Status status;
+  stream->Finish(&status, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) {
+  }
+}
+
+TEST_F(WireTest, WatchingWhatDoesNotExistIsNoError) {
+  grpc::ClientContext context;
+  grpc::GenericStub stub(channel_);
+  grpc::CompletionQueue queue;
+  void* tag = nullptr;
+  bool ok = false;
+  const auto stream = stub.PrepareCall(&context, "/grpc.health.v1.Health/Watch", &queue);
+  stream->StartCall(nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  stream->WriteLast(Bytes("\x0a\x01x"), grpc::WriteOptions(), nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  grpc::ByteBuffer bytes;
+  stream->Read(&bytes, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  EXPECT_EQ(Text(bytes), "\x08\x03");
+  context.TryCancel();
+  grpc::Status status;
+  stream->Finish(&status, nullptr);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  queue.Shutdown();
+  while (queue.Next(&tag, &ok)) {
+  }
+}
+
 TEST_F(WireTest, WatchersOfTheHealthDoNotHoldAShutdown) {
   grpc::ClientContext context;
   grpc::GenericStub stub(channel_);

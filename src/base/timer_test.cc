@@ -1,4 +1,4 @@
-#include "flight/timer.h"
+#include "base/timer.h"
 
 #include <atomic>
 #include <future>
@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-namespace longbow::flight {
+namespace longbow {
 namespace {
 
 using std::chrono::hours;
@@ -48,5 +48,16 @@ TEST(Timer, DropsWhatIsLeftAtItsEnd) {
   EXPECT_TRUE(watched.expired());
 }
 
+TEST(Timer, MayBeDestroyedByACallback) {
+  SystemClock clock;
+  auto timer = std::make_shared<std::unique_ptr<Timer>>(Timer::Make(&clock));
+  std::promise<void> done;
+  (*timer)->Schedule(clock.Now(), [timer, &done] {
+    timer->reset();
+    done.set_value();
+  });
+  EXPECT_EQ(done.get_future().wait_for(seconds(30)), std::future_status::ready);
+}
+
 }  // namespace
-}  // namespace longbow::flight
+}  // namespace longbow

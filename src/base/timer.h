@@ -8,14 +8,15 @@
 
 #include <longbow/clock.h>
 
-namespace longbow::flight {
+namespace longbow {
 
 /// Thread-safe.
 class Timer {
  public:
   /// Callbacks that have not run are dropped.
   virtual ~Timer() = default;
-  /// One thread, started here, joined by the destructor. `clock` outlives it.
+  /// One thread, started here, joined by the destructor; where a callback destroys the timer, the
+  /// thread ends by itself. `clock` outlives it.
   static std::unique_ptr<Timer> Make(const Clock* clock);
   /// Runs `callback` on the timer's thread at `when`; it must not block. Returns an id for
   /// `Cancel`.
@@ -24,4 +25,4 @@ class Timer {
   virtual bool Cancel(int64_t id) = 0;
 };
 
-}  // namespace longbow::flight
+}  // namespace longbow

@@ -1,30 +1,23 @@
 #include <condition_variable>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <unordered_map>
 #include <utility>
 
-#include "flight/timer.h"
+#include "base/timer.h"
 
-namespace longbow::flight {
+namespace longbow {
 namespace {
 
-class ThreadTimer : public Timer {
+/// What the timer and its thread share.
+class Agenda {
  public:
-  explicit ThreadTimer(const Clock* clock) : clock_(clock), thread_([this] { Run(); }) {}
+  explicit Agenda(const Clock* clock) : clock_(clock) {}
 
-  ~ThreadTimer() override {
-    {
-      std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    changed_.notify_all();
-    thread_.join();
-  }
-
-  int64_t Schedule(MonotonicTime when, std::function<void()> callback) override {
+  int64_t Add(MonotonicTime when, std::function<void()> callback) {
     std::lock_guard lock(mutex_);
     const int64_t id = next_id_++;
     auto it = queue_.emplace(when, Entry{id, std::move(callback)});
@@ -33,7 +26,7 @@ class ThreadTimer : public Timer {
     return id;
   }
 
-  bool Cancel(int64_t id) override {
+  bool Remove(int64_t id) {
     std::function<void()> dropped;  // destroyed outside the lock: it may hold the last reference
     std::lock_guard lock(mutex_);
     auto found = by_id_.find(id);
@@ -44,12 +37,14 @@ class ThreadTimer : public Timer {
     return true;
   }
 
- private:
-  struct Entry {
-    int64_t id;
-    std::function<void()> callback;
-  };
-  using Queue = std::multimap<MonotonicTime, Entry>;
+  void Stop() {
+    Queue dropped;
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+    dropped.swap(queue_);
+    by_id_.clear();
+    changed_.notify_all();
+  }
 
   void Run() {
     std::unique_lock lock(mutex_);
@@ -73,6 +68,13 @@ class ThreadTimer : public Timer {
     }
   }
 
+ private:
+  struct Entry {
+    int64_t id;
+    std::function<void()> callback;
+  };
+  using Queue = std::multimap<MonotonicTime, Entry>;
+
   const Clock* clock_;
   std::mutex mutex_;
   std::condition_variable changed_;
@@ -80,7 +82,30 @@ class ThreadTimer : public Timer {
   std::unordered_map<int64_t, Queue::iterator> by_id_;
   int64_t next_id_ = 1;
   bool stopping_ = false;
-  std::thread thread_;  // last: it uses all of the above
+};
+
+class ThreadTimer : public Timer {
+ public:
+  explicit ThreadTimer(const Clock* clock)
+      : agenda_(std::make_shared<Agenda>(clock)), thread_([agenda = agenda_] { agenda->Run(); }) {}
+
+  ~ThreadTimer() override {
+    agenda_->Stop();
+    if (thread_.get_id() == std::this_thread::get_id()) {
+      thread_.detach();
+    } else {
+      thread_.join();
+    }
+  }
+
+  int64_t Schedule(MonotonicTime when, std::function<void()> callback) override {
+    return agenda_->Add(when, std::move(callback));
+  }
+  bool Cancel(int64_t id) override { return agenda_->Remove(id); }
+
+ private:
+  const std::shared_ptr<Agenda> agenda_;
+  std::thread thread_;
 };
 
 }  // namespace
@@ -89,4 +114,4 @@ std::unique_ptr<Timer> Timer::Make(const Clock* clock) {
   return std::make_unique<ThreadTimer>(clock);
 }
 
-}  // namespace longbow::flight
+}  // namespace longbow
