@@ -21,8 +21,8 @@
 #include <longbow/clock.h>
 #include <longbow/log.h>
 
-#include "flight/service_directory.h"
 #include "base/timer.h"
+#include "flight/service_directory.h"
 #include "payload/command.h"
 #include "task/task_registry.h"
 #include "transport/call.h"
