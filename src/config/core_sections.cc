@@ -184,9 +184,10 @@ void AddProcess(std::vector<SettingSpec>* to) {
   SettingSpec level = Text("log_level", "info", "Lines below this level are not written.");
   level.choices = {"debug", "info", "warning", "error"};
   to->push_back(std::move(level));
-  to->push_back(Seconds("malloc_trim_interval_sec", 30, {0, 86400},
-                        "How often memory that was freed is given back to the system; 0: never. A "
-                        "round in which calls are open is left out, at most nine in a row."));
+  to->push_back(Seconds(
+      "malloc_trim_interval_sec", 30, {0, 86400},
+      "How often memory that was freed is given back to the system; 0: never. A "
+      "round since the last of which there were calls is left out, at most nine in a row."));
   to->push_back({.name = "shutdown_grace_sec",
                  .type = SettingType::kDouble,
                  .default_value = 0.25,

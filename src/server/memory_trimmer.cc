@@ -22,11 +22,14 @@ void KeepFreedMemory() {
   mallopt(M_TRIM_THRESHOLD, kKeptBytes);
 }
 
-MemoryTrimmer::MemoryTrimmer(std::function<int64_t()> open_calls, std::function<void()> give_back)
-    : open_calls_(std::move(open_calls)), give_back_(std::move(give_back)) {}
+MemoryTrimmer::MemoryTrimmer(std::function<Activity()> activity, std::function<void()> give_back)
+    : activity_(std::move(activity)), give_back_(std::move(give_back)) {}
 
 void MemoryTrimmer::Run() {
-  if (open_calls_() > 0 && skipped_ < kMostSkipped) {
+  const Activity now = activity_();
+  const bool idle = now.open_calls == 0 && now.calls_begun == calls_seen_;
+  calls_seen_ = now.calls_begun;
+  if (!idle && skipped_ < kMostSkipped) {
     ++skipped_;
     return;
   }

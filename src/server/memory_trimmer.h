@@ -12,23 +12,30 @@ namespace longbow::server {
 /// first large allocation; once a process.
 void KeepFreedMemory();
 
-/// Gives freed memory back to the system when the node has nothing to do: under load it would only
-/// be asked for again. For one thread.
+/// Gives freed memory back to the system when the node has had nothing to do since the last round:
+/// under load it would only be asked for again, and be cleared page by page (on a virtual machine a
+/// put of 512 MiB took 1.4 s instead of 0.3 s). For one thread.
 class MemoryTrimmer {
  public:
   /// A node that is never seen idle gives memory back in every tenth round.
   static constexpr int kMostSkipped = 9;
 
-  /// \param open_calls  how many calls the node is answering now
-  /// \param give_back   may block for a while
-  MemoryTrimmer(std::function<int64_t()> open_calls, std::function<void()> give_back);
+  /// What the node does and has done.
+  struct Activity {
+    int64_t open_calls = 0;
+    int64_t calls_begun = 0;
+  };
+
+  /// `give_back` may block for a while.
+  MemoryTrimmer(std::function<Activity()> activity, std::function<void()> give_back);
 
   /// One round; called at the setting's interval.
   void Run();
 
  private:
-  const std::function<int64_t()> open_calls_;
+  const std::function<Activity()> activity_;
   const std::function<void()> give_back_;
+  int64_t calls_seen_ = 0;
   int skipped_ = 0;
 };
 

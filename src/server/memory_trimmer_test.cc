@@ -7,7 +7,7 @@ namespace {
 
 TEST(MemoryTrimmerTest, GivesBackWhenIdle) {
   int given_back = 0;
-  MemoryTrimmer trimmer([] { return 0; }, [&] { ++given_back; });
+  MemoryTrimmer trimmer([] { return MemoryTrimmer::Activity{}; }, [&] { ++given_back; });
   trimmer.Run();
   trimmer.Run();
   EXPECT_EQ(given_back, 2);
@@ -15,17 +15,28 @@ TEST(MemoryTrimmerTest, GivesBackWhenIdle) {
 
 TEST(MemoryTrimmerTest, WaitsForTheEndOfCallsButNotForEver) {
   int given_back = 0;
-  int64_t open_calls = 1;
-  MemoryTrimmer trimmer([&] { return open_calls; }, [&] { ++given_back; });
+  MemoryTrimmer::Activity activity{.open_calls = 1, .calls_begun = 1};
+  MemoryTrimmer trimmer([&] { return activity; }, [&] { ++given_back; });
   for (int i = 0; i < MemoryTrimmer::kMostSkipped; ++i) trimmer.Run();
   EXPECT_EQ(given_back, 0);
   trimmer.Run();
   EXPECT_EQ(given_back, 1);
   trimmer.Run();
   EXPECT_EQ(given_back, 1);
-  open_calls = 0;
+  activity.open_calls = 0;
   trimmer.Run();
   EXPECT_EQ(given_back, 2);
+}
+
+TEST(MemoryTrimmerTest, CallsBetweenTwoRoundsCount) {
+  int given_back = 0;
+  MemoryTrimmer::Activity activity;
+  MemoryTrimmer trimmer([&] { return activity; }, [&] { ++given_back; });
+  activity.calls_begun = 5;
+  trimmer.Run();
+  EXPECT_EQ(given_back, 0);
+  trimmer.Run();
+  EXPECT_EQ(given_back, 1);
 }
 
 }  // namespace

@@ -74,8 +74,10 @@ arrow::Status Node::Start() {
   }
   std::vector<Housekeeper::Job> jobs = {{kSweepInterval, [this] { tasks_->Sweep(); }}};
   if (options_.malloc_trim_interval.count() > 0) {
-    auto trimmer =
-        std::make_shared<MemoryTrimmer>([this] { return server_->open_calls(); }, GiveMemoryBack);
+    const auto activity = [this] {
+      return MemoryTrimmer::Activity{server_->open_calls(), server_->calls_begun()};
+    };
+    auto trimmer = std::make_shared<MemoryTrimmer>(activity, GiveMemoryBack);
     jobs.push_back({options_.malloc_trim_interval, [trimmer] { trimmer->Run(); }});
   }
   housekeeper_ = std::make_unique<Housekeeper>(std::move(jobs));

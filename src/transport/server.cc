@@ -206,6 +206,7 @@ class GrpcServer final : public Server {
 
   const std::vector<int>& ports() const override { return ports_; }
   int64_t open_calls() const override { return open_flight_calls_.load(); }
+  int64_t calls_begun() const override { return flight_calls_begun_.load(); }
 
   void SetServing(bool serving) override { health_.SetServing(serving); }
 
@@ -231,7 +232,10 @@ class GrpcServer final : public Server {
     open_calls_.Begin();
     const std::string path = stream->context().method();
     const std::optional<Method> method = MethodOfPath(path);
-    if (method) open_flight_calls_.fetch_add(1, std::memory_order_relaxed);
+    if (method) {
+      open_flight_calls_.fetch_add(1, std::memory_order_relaxed);
+      flight_calls_begun_.fetch_add(1, std::memory_order_relaxed);
+    }
     auto call = ServerCall::Open(host_, std::move(stream), method.value_or(Method::kHandshake),
                                  method.has_value());
     if (HealthService::Has(path)) {
@@ -267,6 +271,7 @@ class GrpcServer final : public Server {
   HealthService health_;
   OpenCalls open_calls_;
   std::atomic<int64_t> open_flight_calls_{0};
+  std::atomic<int64_t> flight_calls_begun_{0};
   std::atomic<bool> stopping_{false};
   RpcStream::Accept accept_;
   grpc::AsyncGenericService service_;

@@ -63,6 +63,8 @@ class Server {
   virtual const std::vector<int>& ports() const = 0;
   /// Calls that are open now.
   virtual int64_t open_calls() const = 0;
+  /// Calls that have come so far.
+  virtual int64_t calls_begun() const = 0;
   /// What gRPC's health service (`grpc.health.v1.Health`) answers for `""` and for
   /// `arrow.flight.protocol.FlightService`; NOT_SERVING until it is called.
   virtual void SetServing(bool serving) = 0;
