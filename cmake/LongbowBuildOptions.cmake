@@ -37,6 +37,10 @@ if(LONGBOW_SANITIZER STREQUAL "address")
       -fno-sanitize-recover=undefined)
 elseif(LONGBOW_SANITIZER STREQUAL "thread")
   set(longbow_sanitizer_flags -fsanitize=thread)
+  # Under the compiler's macro the headers of Protobuf and Abseil lay out their classes in another way
+  # than the prebuilt libraries do. The standard library's has to know all the same.
+  add_compile_options(-U__SANITIZE_THREAD__)
+  add_compile_definitions(_GLIBCXX_TSAN=1 LONGBOW_THREAD_SANITIZER=1)
 elseif(LONGBOW_SANITIZER STREQUAL "fuzzer")
   set(longbow_sanitizer_flags -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize=vptr,function
       -fno-sanitize-recover=undefined)

@@ -2,7 +2,7 @@
 // its threads read, call and destroy what the tests' threads made, with nothing but Arrow in
 // between.
 
-#ifdef __SANITIZE_THREAD__
+#ifdef LONGBOW_THREAD_SANITIZER
 #define LONGBOW_VISIBLE __attribute__((visibility("default")))
 
 // The sanitizer sees how a wait in Arrow takes its lock again, but not how Arrow gives it back,

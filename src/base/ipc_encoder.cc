@@ -87,9 +87,9 @@ std::shared_ptr<arrow::Schema> DecodedSchema(const std::shared_ptr<arrow::Schema
   arrow::FieldVector fields;
   bool changed = false;
   for (const auto& field : schema->fields()) {
-    auto type = DecodedType(field->type());
+    const auto type = DecodedType(field->type());
     changed = changed || type != field->type();
-    fields.push_back(field->WithType(std::move(type)));
+    fields.push_back(field->WithType(type));
   }
   return changed ? arrow::schema(std::move(fields), schema->metadata()) : schema;
 }

@@ -20,9 +20,9 @@ using DataPtr = std::shared_ptr<arrow::ArrayData>;
 arrow::FieldVector DecodedFields(const arrow::DataType& type, bool* changed) {
   arrow::FieldVector fields;
   for (const auto& field : type.fields()) {
-    TypePtr decoded = DecodedType(field->type());
+    const TypePtr decoded = DecodedType(field->type());
     *changed = *changed || decoded != field->type();
-    fields.push_back(field->WithType(std::move(decoded)));
+    fields.push_back(field->WithType(decoded));
   }
   return fields;
 }

@@ -16,6 +16,10 @@ namespace {
 using transport::Method;
 using transport::ReadOutcome;
 
+/// To parse a larger request takes milliseconds, which the thread's other calls should not wait
+/// for.
+constexpr size_t kLargeRequestBytes = size_t{256} << 10;
+
 class NodeDispatcher : public Dispatcher {
  public:
   NodeDispatcher(DispatcherOptions options, DispatcherParts parts) {
@@ -85,6 +89,12 @@ class NodeDispatcher : public Dispatcher {
       if (outcome == ReadOutcome::kBroken) {
         return open->Finish(
             MakeError(ErrorCode::kCommandCancelled, "the caller went away before it asked"));
+      }
+      if (request.size() > kLargeRequestBytes) {
+        return RunOnPool(open, [open, serve, request = std::move(request)] {
+          serve(open, request);
+          return arrow::Status::OK();
+        });
       }
       // A call that ends without a message asks with an empty one, as protobuf would have it.
       auto status = Guard(*open->node->parts.logger, MethodName(open->call->method()), [&] {

@@ -171,6 +171,7 @@ std::shared_ptr<Call> EchoHandler::TakeHeld() {
 }
 
 void EchoHandler::Serve(std::shared_ptr<Call> call) {
+  if (call->FindHeader("x-throw-at-once")) throw std::runtime_error("thrown on purpose");
   switch (call->method()) {
     case Method::kHandshake:
       return std::make_shared<BytesEcho>(std::move(call))->Next();

@@ -223,6 +223,17 @@ TEST_P(ServerTest, HeadersGoBothWays) {
   EXPECT_EQ(tap_->Get("x-bad-value"), "(none)");
 }
 
+TEST_P(ServerTest, AHandlerThatThrowsEndsItsCallOnly) {
+  flight::FlightCallOptions options;
+  options.headers = {{"x-throw-at-once", "yes"}};
+  for (int i = 0; i < 20; ++i) {
+    const auto detail = flight::FlightStatusDetail::UnwrapStatus(Ask("hello", options));
+    ASSERT_NE(detail, nullptr);
+    EXPECT_EQ(detail->code(), flight::FlightStatusCode::Internal);
+  }
+  EXPECT_TRUE(Ask("hello").ok());
+}
+
 TEST_P(ServerTest, RequestIdsAreKeptOrMadeUp) {
   flight::FlightCallOptions options;
   options.headers = {{"x-longbow-request-id", "my id-1"}};
