@@ -44,6 +44,12 @@ struct CallHost {
   std::function<void(bool counted)> on_done;
 };
 
+/// A message as gRPC read it, or the end of them.
+struct ReadMessage {
+  ReadOutcome outcome = ReadOutcome::kBroken;
+  grpc::ByteBuffer buffer;
+};
+
 class ServerCall final : public Call, private RpcStream::Listener {
  public:
   /// A new call, and the handle to it for the handler. `counted`: it is one of Flight's.
@@ -91,11 +97,6 @@ class ServerCall final : public Call, private RpcStream::Listener {
   bool ConfirmEnd();
   /// What a read that has ended means. The lock is held.
   ReadOutcome OutcomeOf(bool ok) const;
-  /// A message as gRPC read it, or the end of them.
-  struct ReadMessage {
-    ReadOutcome outcome = ReadOutcome::kBroken;
-    grpc::ByteBuffer buffer;
-  };
   /// Notes who waits for the next message and sees that it comes; false where nobody may wait. The
   /// lock is held.
   bool AwaitMessage();
