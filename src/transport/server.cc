@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
-#include <exception>
 #include <limits>
 #include <mutex>
 #include <optional>
@@ -247,21 +246,7 @@ class GrpcServer final : public Server {
       call->Finish(
           MakeError(ErrorCode::kShuttingDown, "The server is shutting down; try another node"));
     } else {
-      Serve(call);
-    }
-  }
-
-  // No exception may end the thread, whose other calls would be lost.
-  void Serve(const std::shared_ptr<Call>& call) {
-    try {
-      handler_->Serve(call);
-    } catch (const std::exception& e) {
-      if (host_->logger != nullptr) {
-        host_->logger->Error("The answer to a call threw an exception; the call ends",
-                             {{"request_id", call->request_id()}, {"exception", e.what()}});
-      }
-      call->Finish(MakeError(ErrorCode::kInternalError,
-                             "The server failed; its log says why under the call's request id"));
+      ServerCall::Serve(call, handler_);
     }
   }
 

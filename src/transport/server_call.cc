@@ -98,6 +98,10 @@ std::shared_ptr<Call> ServerCall::Open(std::shared_ptr<CallHost> host,
   return std::shared_ptr<Call>(call, [](Call* c) { static_cast<ServerCall*>(c)->HandleDropped(); });
 }
 
+void ServerCall::Serve(const std::shared_ptr<Call>& call, CallHandler* handler) {
+  static_cast<ServerCall*>(call.get())->Run([&] { handler->Serve(call); });
+}
+
 ServerCall::ServerCall(std::shared_ptr<CallHost> host, std::unique_ptr<RpcStream> stream,
                        Method method, bool counted)
     : host_(std::move(host)), method_(method), counted_(counted), stream_(std::move(stream)) {

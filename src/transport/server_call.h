@@ -56,6 +56,10 @@ class ServerCall final : public Call, private RpcStream::Listener {
   static std::shared_ptr<Call> Open(std::shared_ptr<CallHost> host,
                                     std::unique_ptr<RpcStream> stream, Method method, bool counted);
 
+  /// Gives a call that `Open` made to its handler, from which no exception may pass: other calls
+  /// live on the same thread.
+  static void Serve(const std::shared_ptr<Call>& call, CallHandler* handler);
+
   ServerCall(const ServerCall&) = delete;
   ServerCall& operator=(const ServerCall&) = delete;
 

@@ -17,6 +17,17 @@
 namespace longbow::transport {
 namespace {
 
+grpc::ByteBuffer Bytes(const std::string& text) {
+  const grpc::Slice slice(text);
+  return grpc::ByteBuffer(&slice, 1);
+}
+
+std::string Text(const grpc::ByteBuffer& bytes) {
+  grpc::Slice slice;
+  if (!bytes.Valid() || !bytes.DumpToSingleSlice(&slice).ok()) return "";
+  return std::string(reinterpret_cast<const char*>(slice.begin()), slice.size());
+}
+
 class WireTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -25,16 +36,6 @@ class WireTest : public testing::Test {
     server_ = Server::Start(options, &handler_, nullptr).ValueOrDie();
     channel_ = grpc::CreateChannel("127.0.0.1:" + std::to_string(server_->ports()[0]),
                                    grpc::InsecureChannelCredentials());
-  }
-
-  static grpc::ByteBuffer Bytes(const std::string& text) {
-    const grpc::Slice slice(text);
-    return grpc::ByteBuffer(&slice, 1);
-  }
-  static std::string Text(const grpc::ByteBuffer& bytes) {
-    grpc::Slice slice;
-    if (!bytes.Valid() || !bytes.DumpToSingleSlice(&slice).ok()) return "";
-    return std::string(reinterpret_cast<const char*>(slice.begin()), slice.size());
   }
 
   // Sends one message, reads all answers; the last one is left in `answer`.
@@ -140,83 +141,75 @@ TEST_F(WireTest, TellsItsHealth) {
   EXPECT_EQ(server_->open_calls(), 0);
 }
 
+/// A watch of a server's health, as a load balancer has it.
+class HealthWatch {
+ public:
+  /// `request`: a `HealthCheckRequest`; `last`: nothing is sent behind it.
+  HealthWatch(const std::shared_ptr<grpc::Channel>& channel, const std::string& request, bool last)
+      : stub_(channel),
+        stream_(stub_.PrepareCall(&context_, "/grpc.health.v1.Health/Watch", &queue_)) {
+    stream_->StartCall(nullptr);
+    EXPECT_TRUE(Next());
+    grpc::WriteOptions options;
+    if (last) options.set_last_message();
+    stream_->Write(Bytes(request), options, nullptr);
+    EXPECT_TRUE(Next());
+  }
+  ~HealthWatch() {
+    queue_.Shutdown();
+    while (queue_.Next(&tag_, &ok_)) {
+    }
+  }
+
+  std::string Read() {
+    grpc::ByteBuffer bytes;
+    stream_->Read(&bytes, nullptr);
+    EXPECT_TRUE(Next());
+    return Text(bytes);
+  }
+  /// Without the cancel it would wait for somebody to read what has come.
+  grpc::StatusCode Cancel() {
+    context_.TryCancel();
+    grpc::Status status;
+    stream_->Finish(&status, nullptr);
+    EXPECT_TRUE(queue_.Next(&tag_, &ok_));
+    return status.error_code();
+  }
+
+ private:
+  bool Next() { return queue_.Next(&tag_, &ok_) && ok_; }
+
+  grpc::ClientContext context_;
+  grpc::GenericStub stub_;
+  grpc::CompletionQueue queue_;
+  std::unique_ptr<grpc::GenericClientAsyncReaderWriter> stream_;
+  void* tag_ = nullptr;
+  bool ok_ = false;
+};
+
 TEST_F(WireTest, WatchersAreToldOfChanges) {
-  grpc::ClientContext context;
-  grpc::GenericStub stub(channel_);
-  grpc::CompletionQueue queue;
-  void* tag = nullptr;
-  bool ok = false;
-  const auto stream = stub.PrepareCall(&context, "/grpc.health.v1.Health/Watch", &queue);
-  stream->StartCall(nullptr);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-  stream->WriteLast(Bytes(""), grpc::WriteOptions(), nullptr);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-  grpc::ByteBuffer bytes;
+  HealthWatch watch(channel_, "", /*last=*/true);
   for (const bool serving : {false, true, false}) {
     server_->SetServing(serving);
-    stream->Read(&bytes, nullptr);
-    ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-    EXPECT_EQ(Text(bytes), serving ? "\x08\x01" : "\x08\x02");
+    EXPECT_EQ(watch.Read(), serving ? "\x08\x01" : "\x08\x02");
   }
   EXPECT_EQ(server_->open_calls(), 0) << "a watch is no call of the service";
-  context.TryCancel();
-  grpc::Status status;
-  stream->Finish(&status, nullptr);
-  ASSERT_TRUE(queue.Next(&tag, &ok));
-  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED);
-  queue.Shutdown();
-  while (queue.Next(&tag, &ok)) {
-  }
+  EXPECT_EQ(watch.Cancel(), grpc::StatusCode::CANCELLED);
 }
 
 TEST_F(WireTest, WatchingWhatDoesNotExistIsNoError) {
-  grpc::ClientContext context;
-  grpc::GenericStub stub(channel_);
-  grpc::CompletionQueue queue;
-  void* tag = nullptr;
-  bool ok = false;
-  const auto stream = stub.PrepareCall(&context, "/grpc.health.v1.Health/Watch", &queue);
-  stream->StartCall(nullptr);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-  stream->WriteLast(Bytes("\x0a\x01x"), grpc::WriteOptions(), nullptr);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-  grpc::ByteBuffer bytes;
-  stream->Read(&bytes, nullptr);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-  EXPECT_EQ(Text(bytes), "\x08\x03");
-  context.TryCancel();
-  grpc::Status status;
-  stream->Finish(&status, nullptr);
-  ASSERT_TRUE(queue.Next(&tag, &ok));
-  queue.Shutdown();
-  while (queue.Next(&tag, &ok)) {
-  }
+  HealthWatch watch(channel_, "\x0a\x01x", /*last=*/true);
+  EXPECT_EQ(watch.Read(), "\x08\x03");
+  watch.Cancel();
 }
 
 TEST_F(WireTest, WatchersOfTheHealthDoNotHoldAShutdown) {
-  grpc::ClientContext context;
-  grpc::GenericStub stub(channel_);
-  grpc::CompletionQueue queue;
-  void* tag = nullptr;
-  bool ok = false;
-  const auto stream = stub.PrepareCall(&context, "/grpc.health.v1.Health/Watch", &queue);
-  stream->StartCall(nullptr);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-  stream->Write(Bytes(""), nullptr);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
-  grpc::ByteBuffer bytes;
-  stream->Read(&bytes, nullptr);
-  ASSERT_TRUE(queue.Next(&tag, &ok) && ok);
+  HealthWatch watch(channel_, "", /*last=*/false);
+  watch.Read();
   const auto start = std::chrono::steady_clock::now();
   server_->Shutdown(std::chrono::seconds(120));
   EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
-  context.TryCancel();  // else it would wait for somebody to read what has come
-  grpc::Status status;
-  stream->Finish(&status, nullptr);
-  queue.Next(&tag, &ok);
-  queue.Shutdown();
-  while (queue.Next(&tag, &ok)) {
-  }
+  watch.Cancel();
 }
 
 }  // namespace
