@@ -29,14 +29,16 @@ class NodeDispatcher : public Dispatcher {
     node_.runner = std::make_unique<CommandRunner>(&node_);
   }
 
-  void SetLocation(std::string uri) override {
-    node_.endpoint_locations.clear();
-    // A URI that is none is the operator's mistake, and named by the settings' check; clients then
-    // stay on the connection that they have.
-    if (auto location = arrow::flight::Location::Parse(uri); location.ok()) {
-      node_.endpoint_locations.push_back(*std::move(location));
+  arrow::Status SetLocation(std::string uri) override {
+    auto location = arrow::flight::Location::Parse(uri);
+    if (!location.ok()) {
+      return MakeError(ErrorCode::kBadArgument,
+                       "Clients cannot be sent to '" + uri + "', which is no URI",
+                       location.status().message());
     }
+    node_.endpoint_locations = {*std::move(location)};
     node_.location = std::move(uri);
+    return arrow::Status::OK();
   }
   void BeginShutdown() override { node_.stopping = true; }
 
@@ -90,18 +92,14 @@ class NodeDispatcher : public Dispatcher {
         return open->Finish(
             MakeError(ErrorCode::kCommandCancelled, "the caller went away before it asked"));
       }
-      if (request.size() > kLargeRequestBytes) {
-        return RunOnPool(open, [open, serve, request = std::move(request)] {
-          serve(open, request);
-          return arrow::Status::OK();
-        });
-      }
       // A call that ends without a message asks with an empty one, as protobuf would have it.
-      auto status = Guard(*open->node->parts.logger, MethodName(open->call->method()), [&] {
+      const bool large = request.size() > kLargeRequestBytes;
+      auto work = [open, serve, request = std::move(request)] {
         serve(open, request);
         return arrow::Status::OK();
-      });
-      if (!status.ok()) open->Finish(status);
+      };
+      if (large) return RunOnPool(open, std::move(work));
+      RunGuarded(open, work);
     });
   }
 

@@ -31,8 +31,6 @@ namespace longbow::flight {
 
 struct DispatcherOptions {
   std::string node_id;
-  /// The address that endpoints name, such as `grpc://host:17001`. Set by `SetLocation` once the
-  /// port is known.
   int max_wait_sec = 180;      ///< for a task, of a call without a deadline of its own
   int sync_timeout_sec = 10;   ///< for a revision that a client wants to see
   int max_open_calls = 20000;  ///< more: BACKPRESSURE
@@ -56,8 +54,9 @@ struct DispatcherParts {
 class Dispatcher : public transport::CallHandler {
  public:
   static std::unique_ptr<Dispatcher> Make(DispatcherOptions options, DispatcherParts parts);
-  /// Before the first call.
-  virtual void SetLocation(std::string uri) = 0;
+  /// The address that endpoints name, such as `grpc://host:17001`, once the port is known. Before
+  /// the first call. Errors: BAD_ARGUMENT for what is no URI.
+  virtual arrow::Status SetLocation(std::string uri) = 0;
   /// From now on calls are refused with SHUTTING_DOWN, and the waits of open ones end with it.
   virtual void BeginShutdown() = 0;
 };

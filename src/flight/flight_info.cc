@@ -5,6 +5,9 @@
 
 #include <arrow/buffer.h>
 #include <arrow/flight/types.h>
+#include <arrow/io/memory.h>
+#include <arrow/ipc/message.h>
+#include <arrow/ipc/options.h>
 #include <arrow/ipc/writer.h>
 #include <arrow/type.h>
 
@@ -17,10 +20,8 @@ namespace {
 using arrow::flight::FlightEndpoint;
 using arrow::flight::FlightInfo;
 
-// An IPC message that stands alone begins with a mark and the size of its metadata, which is padded
-// (the Arrow columnar format, "Encapsulated message format").
-constexpr int64_t kIpcPrefixBytes = 8;
-constexpr int64_t kIpcAlignment = 8;
+// What stands around an IPC message's metadata where it stands alone, at most.
+constexpr int64_t kIpcPrefixAndPadding = 16;
 
 arrow::flight::Timestamp ToFlightTime(WallTime time) {
   return std::chrono::time_point_cast<arrow::flight::Timestamp::duration>(time);
@@ -77,16 +78,14 @@ FlightInfo MakeStoredInfo(const NodeContext& node, const InfoRequest& request,
 
 }  // namespace
 
-std::string EncapsulatedMetadata(const IpcMessage& message) {
-  const int64_t size = message.metadata->size();
-  const auto padded = static_cast<uint32_t>((size + kIpcAlignment - 1) & ~(kIpcAlignment - 1));
-  std::string bytes;
-  bytes.reserve(kIpcPrefixBytes + padded);
-  bytes.assign(4, '\xff');
-  for (int shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<char>(padded >> shift));
-  bytes.append(reinterpret_cast<const char*>(message.metadata->data()), size);
-  bytes.append(padded - size, '\0');
-  return bytes;
+arrow::Result<std::string> EncapsulatedMetadata(const IpcMessage& message) {
+  ARROW_ASSIGN_OR_RAISE(auto out, arrow::io::BufferOutputStream::Create(message.metadata->size() +
+                                                                        kIpcPrefixAndPadding));
+  int32_t written = 0;
+  ARROW_RETURN_NOT_OK(arrow::ipc::WriteMessage(
+      *message.metadata, arrow::ipc::IpcWriteOptions::Defaults(), out.get(), &written));
+  ARROW_ASSIGN_OR_RAISE(auto bytes, out->Finish());
+  return bytes->ToString();
 }
 
 arrow::Result<FlightInfo> StoredInfo(const NodeContext& node, const InfoRequest& request,
@@ -99,7 +98,8 @@ arrow::Result<FlightInfo> StoredInfo(const NodeContext& node, const InfoRequest&
 arrow::Result<FlightInfo> StoredInfo(const NodeContext& node, const InfoRequest& request,
                                      const StoredFlight& flight, bool reused) {
   ARROW_ASSIGN_OR_RAISE(auto message, flight.message(0));
-  return MakeStoredInfo(node, request, flight.info(), EncapsulatedMetadata(*message), "", reused);
+  ARROW_ASSIGN_OR_RAISE(auto schema, EncapsulatedMetadata(*message));
+  return MakeStoredInfo(node, request, flight.info(), std::move(schema), "", reused);
 }
 
 arrow::Result<FlightInfo> TaskInfoMessage(const NodeContext& node, const InfoRequest& request,

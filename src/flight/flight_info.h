@@ -38,7 +38,7 @@ arrow::Result<arrow::flight::FlightInfo> StoredInfo(const NodeContext& node,
                                                     const StoredFlight& flight, bool reused);
 
 /// A message without a body as it stands alone: what `arrow::ipc::SerializeSchema` makes.
-std::string EncapsulatedMetadata(const IpcMessage& message);
+arrow::Result<std::string> EncapsulatedMetadata(const IpcMessage& message);
 
 /// Of a task whose outcome is known; null: nothing is known yet.
 arrow::Result<arrow::flight::FlightInfo> TaskInfoMessage(const NodeContext& node,

@@ -20,7 +20,7 @@ TEST(FlightInfoTest, AnEncodedSchemaIsWhatArrowWouldSerialise) {
     const auto schema =
         arrow::schema({arrow::field(name, arrow::int64()), arrow::field("b", arrow::utf8())});
     const auto message = IpcEncoder::Make(schema).ValueOrDie()->EncodeSchema().ValueOrDie();
-    EXPECT_EQ(EncapsulatedMetadata(message),
+    EXPECT_EQ(EncapsulatedMetadata(message).ValueOrDie(),
               arrow::ipc::SerializeSchema(*schema).ValueOrDie()->ToString());
   }
 }

@@ -32,13 +32,15 @@ arrow::Status Guard(Logger& logger, std::string_view what,
                    "the node failed while it worked on this call; its log says more");
 }
 
+void RunGuarded(const OpenCallPtr& open, const std::function<arrow::Status()>& work) {
+  const arrow::Status status =
+      Guard(*open->node->parts.logger, transport::MethodName(open->call->method()), work);
+  if (!status.ok()) open->Finish(status);
+}
+
 void RunOnPool(const OpenCallPtr& open, std::function<arrow::Status()> work) {
-  auto queued = open->node->parts.tasks->RunSoon([open, work = std::move(work)] {
-    arrow::Status status =
-        Guard(*open->node->parts.logger, transport::MethodName(open->call->method()), work);
-    // Work that succeeds ends its call itself.
-    if (!status.ok()) open->Finish(status);
-  });
+  auto queued =
+      open->node->parts.tasks->RunSoon([open, work = std::move(work)] { RunGuarded(open, work); });
   if (!queued.ok()) open->Finish(queued);
 }
 

@@ -68,6 +68,9 @@ using OpenCallPtr = std::shared_ptr<OpenCall>;
 arrow::Status Guard(Logger& logger, std::string_view what,
                     const std::function<arrow::Status()>& work);
 
+/// Runs `work`, which ends the call unless it fails; then this does.
+void RunGuarded(const OpenCallPtr& open, const std::function<arrow::Status()>& work);
+
 /// Runs `work` on the node's pool, and ends the call if there is no room for it.
 void RunOnPool(const OpenCallPtr& open, std::function<arrow::Status()> work);
 

@@ -41,11 +41,6 @@ using transport::Frame;
 /// A put that was answered before its end is ended when its client has sent nothing for so long.
 constexpr std::chrono::milliseconds kQuietBeforeEnd{500};
 
-/// A `PutResult` message: field 1, the application's metadata.
-Frame PutResultFrame(const std::string& metadata) {
-  return PutResult(*arrow::Buffer::FromString(metadata));
-}
-
 /// One put into a store or a service. Steps follow one another.
 class PutSession : public std::enable_shared_from_this<PutSession> {
  public:
@@ -106,11 +101,7 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
       if (taken && options_.if_exists == IfExists::kError) return open_->Finish(Taken());
       if (taken && options_.if_exists == IfExists::kReuse) return AnswerReused(taken->info());
     }
-    open_->call->Write(ProgressFrame("ACCEPTED"), transport::WriteHint::kFlush,
-                       [self = shared_from_this()](bool ok) {
-                         if (!ok) return self->Gone();
-                         self->Next();
-                       });
+    Send(ProgressReceipt("ACCEPTED"), &PutSession::Next);
   }
 
   arrow::Status Taken() const {
@@ -124,12 +115,21 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
   void AnswerReused(StoredFlightInfo info) {
     PutReceipt receipt = ReceiptOf(info);
     receipt.reused = true;
-    open_->call->Write(PutResultFrame(SerializeMessage(receipt, encoding_)),
-                       transport::WriteHint::kFlush, [self = shared_from_this()](bool ok) {
+    Send(receipt, &PutSession::DiscardUntilQuiet);
+  }
+
+  /// Tells the client, and goes on with `then` when that is out.
+  void Send(const PutReceipt& receipt, void (PutSession::*then)()) {
+    open_->call->Write(ReceiptFrame(receipt), transport::WriteHint::kFlush,
+                       [self = shared_from_this(), then](bool ok) {
                          if (!ok) return self->Gone();
-                         self->EndWhenQuiet();
-                         self->Discard();
+                         (self.get()->*then)();
                        });
+  }
+
+  void DiscardUntilQuiet() {
+    EndWhenQuiet();
+    Discard();
   }
 
   void Discard() {
@@ -214,13 +214,7 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
     return put_->Append(std::move(batch));
   }
 
-  void AllArrived() {
-    open_->call->Write(ProgressFrame("RECEIVED"), transport::WriteHint::kFlush,
-                       [self = shared_from_this()](bool ok) {
-                         if (!ok) return self->Gone();
-                         self->Commit();
-                       });
-  }
+  void AllArrived() { Send(ProgressReceipt("RECEIVED"), &PutSession::Commit); }
 
   void Commit() {
     RunStep([self = shared_from_this()]() -> arrow::Status {
@@ -234,11 +228,15 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
     });
   }
 
-  Frame ProgressFrame(const char* state) const {
+  PutReceipt ProgressReceipt(const char* state) const {
     PutReceipt receipt;
     receipt.state = state;
     receipt.path = path_;
-    return PutResultFrame(SerializeMessage(receipt, encoding_));
+    return receipt;
+  }
+
+  Frame ReceiptFrame(const PutReceipt& receipt) const {
+    return PutResult(*arrow::Buffer::FromString(SerializeMessage(receipt, encoding_)));
   }
 
   static PutReceipt ReceiptOf(const StoredFlightInfo& info) {
@@ -251,9 +249,7 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
     return receipt;
   }
 
-  void Finish(const PutReceipt& receipt) {
-    open_->call->WriteAndFinish(PutResultFrame(SerializeMessage(receipt, encoding_)));
-  }
+  void Finish(const PutReceipt& receipt) { open_->call->WriteAndFinish(ReceiptFrame(receipt)); }
 
   void Fail(const arrow::Status& status) {
     put_.reset();

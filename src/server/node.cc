@@ -92,7 +92,7 @@ arrow::Status Node::Listen() {
   const bool port_is_known = options_.listen_host.empty() || options_.listen_port != 0;
   if (port_is_known) {
     location_ = AdvertisedUri(options_, options_.listen_port);
-    dispatcher_->SetLocation(location_);
+    ARROW_RETURN_NOT_OK(SetLocation());
   }
   auto started = transport::Server::Start(options_.transport, dispatcher_.get(), logger_.get());
   if (!started.ok()) {
@@ -103,9 +103,14 @@ arrow::Status Node::Listen() {
   server_ = *std::move(started);
   if (!port_is_known) {
     location_ = AdvertisedUri(options_, port());
-    dispatcher_->SetLocation(location_);
+    ARROW_RETURN_NOT_OK(SetLocation());
   }
   return arrow::Status::OK();
+}
+
+arrow::Status Node::SetLocation() {
+  const arrow::Status set = dispatcher_->SetLocation(location_);
+  return set.ok() ? set : set.WithMessage(set.message(), " (setting advertise_host of [server])");
 }
 
 int Node::port() const {

@@ -59,6 +59,7 @@ class Node {
 
   arrow::Status Register();
   arrow::Status Listen();
+  arrow::Status SetLocation();
   void LogReady();
 
   const MonotonicTime started_;
