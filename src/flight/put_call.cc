@@ -12,8 +12,6 @@
 //      a client that has died is not taken for one that has sent all.
 //   5. The flight is committed, and the receipt ends the call.
 
-#include <atomic>
-#include <chrono>
 #include <functional>
 #include <utility>
 
@@ -37,9 +35,6 @@ namespace {
 
 using arrow::flight::FlightDescriptor;
 using transport::Frame;
-
-/// A put that was answered before its end is ended when its client has sent nothing for so long.
-constexpr std::chrono::milliseconds kQuietBeforeEnd{500};
 
 /// One put into a store or a service. Steps follow one another.
 class PutSession : public std::enable_shared_from_this<PutSession> {
@@ -110,12 +105,10 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
                      "Put with ifExists REPLACE or REUSE, take another path, or delete it first.");
   }
 
-  /// Answers at once. Clients that only listen when they have sent everything may do so: of a call
-  /// that ends while they still write, some lose the answer.
-  void AnswerReused(StoredFlightInfo info) {
+  void AnswerReused(const StoredFlightInfo& info) {
     PutReceipt receipt = ReceiptOf(info);
     receipt.reused = true;
-    Send(receipt, &PutSession::DiscardUntilQuiet);
+    Finish(receipt);
   }
 
   /// Tells the client, and goes on with `then` when that is out.
@@ -125,34 +118,6 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
                          if (!ok) return self->Gone();
                          (self.get()->*then)();
                        });
-  }
-
-  void DiscardUntilQuiet() {
-    EndWhenQuiet();
-    Discard();
-  }
-
-  void Discard() {
-    open_->call->ReadData([self = shared_from_this()](transport::ReadOutcome outcome, auto) {
-      if (outcome != transport::ReadOutcome::kMessage) {
-        return self->open_->Finish(arrow::Status::OK());
-      }
-      ++self->discarded_;
-      self->Discard();
-    });
-  }
-
-  /// Others wait for the end of the call before they end their side.
-  void EndWhenQuiet() {
-    NodeContext* node = open_->node;
-    std::weak_ptr<PutSession> weak = weak_from_this();
-    node->parts.timer->Schedule(node->parts.clock->Now() + kQuietBeforeEnd,
-                                [weak, seen = discarded_.load()] {
-                                  auto self = weak.lock();
-                                  if (!self) return;
-                                  if (self->discarded_ != seen) return self->EndWhenQuiet();
-                                  self->open_->Finish(arrow::Status::OK());
-                                });
   }
 
   void Next() {
@@ -269,7 +234,6 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
   bool options_given_ = false;
   std::optional<StreamItem> held_;
   bool have_held_ = false;
-  std::atomic<int64_t> discarded_{0};  // messages, after the answer
   std::shared_ptr<arrow::Schema> schema_;
   std::unique_ptr<FlightPut> put_;
 };

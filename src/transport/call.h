@@ -99,8 +99,8 @@ class Call : public CallContext {
   virtual void ReadBytes(BytesCallback done) = 0;
 
   /// Reads the next message of a DoPut or DoExchange; the one behind it is received meanwhile. A
-  /// message that is no `FlightData` comes as an
-  /// error status (BAD_ARGUMENT), after which only `Finish` is sensible.
+  /// message that is no `FlightData` comes as an error status (BAD_ARGUMENT), after which only
+  /// `Finish` is sensible.
   using DataCallback = std::function<void(ReadOutcome, arrow::Result<FlightDataMessage>)>;
   virtual void ReadData(DataCallback done) = 0;
 
@@ -113,7 +113,9 @@ class Call : public CallContext {
   /// threads. Setting another one replaces it. It is dropped after it ran and when the call ends.
   virtual void SetCancelCallback(std::function<void()> callback) = 0;
 
-  /// Ends the call: the status goes out with its error JSON. The first call counts.
+  /// Ends the call: the status goes out with its error JSON. The first call counts. Where a DoPut
+  /// or DoExchange ends well before its client has sent all, the rest is taken and dropped first,
+  /// as long as it keeps coming: a client that is cut off while it sends may lose its results.
   virtual void Finish(const arrow::Status& status) = 0;
   /// Ends the call after one last message, in one go. No write may be under way.
   virtual void WriteAndFinish(Frame frame) = 0;

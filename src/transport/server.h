@@ -1,6 +1,6 @@
 /// \file
-/// Listens, and turns what comes into `Call`s. Flight on gRPC's callback API: no thread belongs to
-/// a call or a connection.
+/// Listens, and turns what comes into `Call`s. Flight on gRPC's asynchronous API: no thread
+/// belongs to a call or a connection.
 #pragma once
 
 #include <chrono>

@@ -19,6 +19,10 @@ namespace {
 
 // How long the end of a failed call waits for a client to take what was being written to it.
 constexpr std::chrono::seconds kStalledFinishLimit{1};
+// A call that ended well before its client had sent all is over when nothing has come for so long
+// (the client waits for the end before it ends its side), and at last when it has sent for so long.
+constexpr std::chrono::seconds kLingerQuiet{1};
+constexpr std::chrono::minutes kLingerLimit{10};
 // gRPC clients begin to drop what has more than 8 KiB of header fields.
 constexpr size_t kMaxResponseHeaderBytes = 4096;
 constexpr size_t kMaxGrpcMessageBytes = 512;
@@ -222,7 +226,7 @@ void ServerCall::FinishOnce(const arrow::Status& status) {
     if (finished_) return;
     finished_ = true;
     dropped.swap(cancel_callback_);
-    stream_->StartFinish(grpc::Status::OK);
+    EndWell();
     return;
   }
   const WireError wire = ToWire(status);
@@ -252,6 +256,61 @@ void ServerCall::CancelIfStalled() {
   });
 }
 
+void ServerCall::EndWell() {
+  if (CutsOffClient()) return Linger();
+  stream_->StartFinish(grpc::Status::OK);
+}
+
+bool ServerCall::CutsOffClient() const {
+  return (method_ == Method::kDoPut || method_ == Method::kDoExchange) && !client_ended_ &&
+         !cancelled();
+}
+
+void ServerCall::Linger() {
+  lingering_ = true;
+  read_ahead_.reset();
+  if (bytes_done_)
+    RunSoon([done = std::exchange(bytes_done_, nullptr)] { done(ReadOutcome::kBroken, {}); });
+  if (data_done_)
+    RunSoon([done = std::exchange(data_done_, nullptr)] {
+      done(ReadOutcome::kBroken, FlightDataMessage{});
+    });
+  if (!reading_) {
+    reading_ = true;
+    stream_->StartRead(&read_buffer_);
+  }
+  linger_until_ = MonotonicTime::clock::now() + kLingerLimit;
+  LimitLinger();
+}
+
+void ServerCall::LimitLinger() {
+  refs_.fetch_add(1, std::memory_order_relaxed);
+  host_->timer->Schedule(
+      MonotonicTime::clock::now() + kLingerQuiet, [this, seen = dropped_messages_] {
+        {
+          std::lock_guard lock(mutex_);
+          const bool quiet = dropped_messages_ == seen;
+          if (lingering_ && !quiet && MonotonicTime::clock::now() < linger_until_) {
+            LimitLinger();
+          } else {
+            StopLinger();
+          }
+        }
+        Unref();
+      });
+}
+
+void ServerCall::StopLinger() {
+  linger_over_ = true;
+  EndIfDue();
+}
+
+void ServerCall::EndIfDue() {
+  if (!lingering_ || !linger_over_ || writing_) return;
+  lingering_ = false;
+  stream_->StartFinish(grpc::Status::OK);
+}
+
 void ServerCall::RunSoon(std::function<void()> callback) const {
   host_->timer->Schedule(MonotonicTime::clock::now(), std::move(callback));
 }
@@ -270,7 +329,14 @@ void ServerCall::WriteAndFinish(Frame frame) {
       finished_ = true;
       dropped.swap(cancel_callback_);
       write_buffer_.Swap(&buffer);
-      stream_->StartWriteAndFinish(write_buffer_, grpc::WriteOptions(), grpc::Status::OK);
+      if (!CutsOffClient()) {
+        stream_->StartWriteAndFinish(write_buffer_, grpc::WriteOptions(), grpc::Status::OK);
+        return;
+      }
+      writing_ = true;
+      headers_sent_ = true;
+      stream_->StartWrite(write_buffer_, grpc::WriteOptions());
+      Linger();
       return;
     }
   }
@@ -293,8 +359,19 @@ ReadOutcome ServerCall::OutcomeOf(bool ok) const {
 }
 
 void ServerCall::OnReadDone(bool ok) {
+  grpc::ByteBuffer dropped;  // goes without the lock
   {
     std::lock_guard lock(mutex_);
+    if (!ok) client_ended_ = true;
+    if (lingering_) {
+      if (!ok) {
+        reading_ = false;
+        return StopLinger();
+      }
+      ++dropped_messages_;
+      dropped.Swap(&read_buffer_);
+      return stream_->StartRead(&read_buffer_);
+    }
     if (!ok && ConfirmEnd()) return;
     reading_ = false;
     read_ahead_.emplace();
@@ -381,6 +458,7 @@ void ServerCall::OnWriteDone(bool ok) {
     // After WriteAndFinish the buffer is that of the last message; no write was under way then.
     buffer.Swap(&write_buffer_);
     finished = finished_;
+    EndIfDue();
   }
   buffer.Clear();
   if (done) Run(done, ok && !finished);
@@ -392,6 +470,7 @@ void ServerCall::OnCancel() {
     std::lock_guard lock(mutex_);
     cancelled_.store(true, std::memory_order_release);
     callback.swap(cancel_callback_);
+    StopLinger();
   }
   if (callback) Run(callback);
   // Nothing can reach the client any more. Ending the call here lets gRPC be through with it,

@@ -115,6 +115,20 @@ class ServerCall final : public Call, private RpcStream::Listener {
   /// Cancels the call when what is still to be written does not get through in time. The lock is
   /// held.
   void CancelIfStalled();
+  /// Ends the call well, now or when its client is ready for that. The lock is held.
+  void EndWell();
+  /// Whether a client that still sends would be cut off. gRPC ends a call for good when its server
+  /// does, and clients whose next message then fails drop what they have not read yet. The lock is
+  /// held.
+  bool CutsOffClient() const;
+  /// Takes and drops what the client still sends. The lock is held.
+  void Linger();
+  /// Looks now and then whether it sends at all. The lock is held.
+  void LimitLinger();
+  /// What `Linger` has waited for is there, or will not come. The lock is held.
+  void StopLinger();
+  /// The end of `Linger`, once all is written. The lock is held.
+  void EndIfDue();
   void Unref();
   /// Runs a callback of the handler, from which no exception may pass.
   template <typename Callback, typename... Args>
@@ -140,6 +154,11 @@ class ServerCall final : public Call, private RpcStream::Listener {
   bool headers_sent_ = false;
   bool finished_ = false;
   bool confirming_end_ = false;
+  bool client_ended_ = false;  // sends no more
+  bool lingering_ = false;     // finished, but the end is not under way yet
+  bool linger_over_ = false;
+  int64_t dropped_messages_ = 0;  // while lingering
+  MonotonicTime linger_until_;
   size_t response_header_bytes_ = 0;
   BytesCallback bytes_done_;               // who waits for a message, either this
   DataCallback data_done_;                 // or this

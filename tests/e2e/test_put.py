@@ -44,6 +44,14 @@ def test_if_exists(client: Client, path: list[str]) -> None:
     assert client.get({"path": path}).to_pydict() == {"y": ["a", "b"]}
 
 
+def test_a_put_that_is_answered_early_tells_its_client(client: Client, path: list[str]) -> None:
+    batch = pa.record_batch({"x": pa.array(range(4000), pa.int64())})
+    table = pa.Table.from_batches([batch] * 100)
+    client.stored(path, table)
+    for _ in range(20):  # each of them could lose its answer
+        assert client.stored(path, table, ifExists="REUSE")["reused"] is True
+
+
 def test_options_come_with_the_first_batch_as_well(client: Client, path: list[str]) -> None:
     client.stored(path, table_of(x=[1]))
     batch = pa.record_batch({"x": [2]})

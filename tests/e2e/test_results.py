@@ -383,6 +383,14 @@ def test_an_exchange_streams_both_ways(client: Client) -> None:
     assert total == sent * batch.num_rows
 
 
+def test_an_exchange_that_needs_a_part_of_its_input(client: Client) -> None:
+    batch = pa.record_batch({"x": pa.array(range(4000), pa.int64())})
+    table = pa.Table.from_batches([batch] * 100)
+    for _ in range(20):  # each of them could lose its end
+        answer = client.exchange(sql("SELECT x FROM input LIMIT 3000"), table)
+        assert answer.num_rows == 3000
+
+
 @pytest.mark.parametrize(
     "more",
     [
