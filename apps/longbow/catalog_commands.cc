@@ -32,21 +32,24 @@ arrow::Result<FlightPath> ParsePathArgument(const std::string& text) {
   return path;
 }
 
-// When it was made, and until when it is there: what a FlightInfo does not say.
-void AddTimes(Connection* connection, const FlightPath& path, ListedFlight* flight) {
-  auto answer = AskJson(connection, "DescribeFlight", Value::Object{{"path", PathValue(path)}});
-  // It may have gone in the meantime, or the server may know no such action: the times stay
-  // unknown.
-  if (!answer.ok()) return;
-  flight->created_us = TimeField(*answer, "created");
-  flight->expires_us = TimeField(*answer, "expires");
-}
-
-arrow::Result<ListedFlight> ToListed(Connection* connection,
-                                     const arrow::flight::FlightInfo& info) {
+// What a FlightInfo says of a flight, but for its name. Other servers' do not say when it was made.
+ListedFlight Listed(const arrow::flight::FlightInfo& info) {
   ListedFlight flight;
   flight.rows = info.total_records();
   flight.bytes = info.total_bytes();
+  if (auto metadata = Value::FromJson(info.app_metadata()); metadata.ok()) {
+    flight.created_us = TimeField(*metadata, "created");
+  }
+  if (!info.endpoints().empty() && info.endpoints()[0].expiration_time) {
+    flight.expires_us = std::chrono::duration_cast<std::chrono::microseconds>(
+                            info.endpoints()[0].expiration_time->time_since_epoch())
+                            .count();
+  }
+  return flight;
+}
+
+arrow::Result<ListedFlight> ToListed(const arrow::flight::FlightInfo& info) {
+  ListedFlight flight = Listed(info);
   const auto& descriptor = info.descriptor();
   if (descriptor.type != arrow::flight::FlightDescriptor::PATH) {
     flight.path = CommandAsArgument(descriptor.cmd);
@@ -54,7 +57,6 @@ arrow::Result<ListedFlight> ToListed(Connection* connection,
   }
   ARROW_ASSIGN_OR_RAISE(const auto path, FlightPath::Make(descriptor.path));
   flight.path = path.ToString();
-  AddTimes(connection, path, &flight);
   return flight;
 }
 
@@ -67,7 +69,7 @@ arrow::Result<std::vector<ListedFlight>> ListFlights(Connection* connection,
   while (true) {
     ARROW_ASSIGN_OR_RAISE(auto info, listing->Next());
     if (info == nullptr) return flights;
-    ARROW_ASSIGN_OR_RAISE(auto flight, ToListed(connection, *info));
+    ARROW_ASSIGN_OR_RAISE(auto flight, ToListed(*info));
     flights.push_back(std::move(flight));
   }
 }
@@ -129,13 +131,11 @@ arrow::Result<FlightSummary> SummaryOfPath(Connection* connection, const FlightP
   ARROW_ASSIGN_OR_RAISE(auto info,
                         connection->flight().GetFlightInfo(connection->CallOptions(), descriptor));
   FlightSummary summary;
+  summary.flight = Listed(*info);
   summary.flight.path = path.ToString();
-  summary.flight.rows = info->total_records();
-  summary.flight.bytes = info->total_bytes();
   if (auto metadata = Value::FromJson(info->app_metadata()); metadata.ok()) {
     summary.revision = IntegerField(*metadata, "revision");
   }
-  AddTimes(connection, path, &summary.flight);
   for (const auto& endpoint : info->endpoints()) {
     if (endpoint.locations.empty()) summary.endpoints.emplace_back("this node");
     for (const auto& location : endpoint.locations)

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include <arrow/io/type_fwd.h>
 #include <arrow/result.h>
 #include <arrow/type_fwd.h>
 

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string_view>
 
+#include <arrow/io/type_fwd.h>
 #include <arrow/result.h>
 #include <arrow/type_fwd.h>
 
@@ -20,8 +21,7 @@ enum class Format { kTable, kCsv, kJson, kArrow, kParquet };
 /// `table`, `csv`, `json` (also `ndjson`, `jsonl`), `arrow`, `parquet`; nothing for another name.
 std::optional<Format> FormatFromName(std::string_view name);
 /// By a file's ending: `.csv`, `.json`, `.jsonl`, `.ndjson`, `.arrow`, `.arrows`, `.feather`,
-/// `.ipc`,
-/// `.parquet`, `.txt` (a table); nothing for another one.
+/// `.ipc`, `.parquet`, `.txt` (a table); nothing for another one.
 std::optional<Format> FormatFromFileName(std::string_view name);
 
 /// Takes the batches of one result in order. One thread at a time; writing may block.

@@ -22,7 +22,7 @@ constexpr CodeRow kCodes[] = {
     {ErrorCode::kBadRequest, "BAD_REQUEST", 0, arrow::StatusCode::Invalid},
     {ErrorCode::kUnsupportedService, "UNSUPPORTED_SERVICE", 0, arrow::StatusCode::KeyError},
     {ErrorCode::kInvalidTicket, "INVALID_TICKET", 0, arrow::StatusCode::Invalid},
-    {ErrorCode::kCommandFailed, "COMMAND_FAILED", 0, arrow::StatusCode::ExecutionError},
+    {ErrorCode::kCommandFailed, "COMMAND_FAILED", 0, arrow::StatusCode::UnknownError},
     {ErrorCode::kCommandCancelled, "COMMAND_CANCELLED", 0, arrow::StatusCode::Cancelled},
     {ErrorCode::kCommandCancelNotPossible, "COMMAND_CANCEL_NOT_POSSIBLE", 0,
      arrow::StatusCode::Invalid},

@@ -3,10 +3,9 @@
 ///
 /// `LONGBOW_{SECTION}__{SETTING}` in upper case; a dot of a section's name becomes `__`; in a
 /// repeated section the key of its table comes between: `LONGBOW_CONNECTOR__SOURCE__NYC__PATH` is
-/// `path` of
-/// `[connector.source.nyc]`. Such a key is the one from the files that it spells (upper case, with
-/// `_` for what is neither letter nor digit), or else a new one in lower case. Lists are written
-/// with commas between, or as a JSON list. Variables without `__` after the prefix are not
+/// `path` of `[connector.source.nyc]`. Such a key is the one from the files that it spells (upper
+/// case, with `_` for what is neither letter nor digit), or else a new one in lower case. Lists are
+/// written with commas between, or as a JSON list. Variables without `__` after the prefix are not
 /// settings.
 #pragma once
 

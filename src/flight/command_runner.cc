@@ -1,6 +1,5 @@
 #include "flight/command_runner.h"
 
-#include <map>
 #include <utility>
 
 #include <arrow/record_batch.h>
@@ -137,6 +136,19 @@ class SchemaContext : public TaskContext {
 
 }  // namespace
 
+std::shared_ptr<arrow::Schema> KnownSchemas::Find(
+    const std::shared_ptr<const Command>& command) const {
+  std::lock_guard lock(mutex_);
+  const auto found = schemas_.find(command);
+  return found == schemas_.end() ? nullptr : found->second;
+}
+
+void KnownSchemas::Add(std::shared_ptr<const Command> command,
+                       std::shared_ptr<arrow::Schema> schema) {
+  std::lock_guard lock(mutex_);
+  schemas_.emplace(std::move(command), std::move(schema));
+}
+
 std::optional<FlightPath> SinkPath(const Command& command) {
   if (command.sink.path) return command.sink.path;
   if (command.sink.cache) return CachePath(command);
@@ -247,6 +259,8 @@ arrow::Result<Execution> CommandRunner::Submit(const std::shared_ptr<const Comma
 
 arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
     const Command& command, const RunOptions& options) {
+  const auto known_schemas =
+      options.known_schemas ? options.known_schemas : std::make_shared<KnownSchemas>();
   std::map<std::string, peer::InputOrigin> origins;
   for (const auto& [name, source] : command.inputs) {
     if (auto* path = std::get_if<FlightPath>(&source)) {
@@ -257,7 +271,8 @@ arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
       }
       origins.emplace(name, peer::StoredInput{std::move(flight)});
     } else {
-      origins.emplace(name, NestedInput(name, std::get<std::shared_ptr<const Command>>(source)));
+      origins.emplace(
+          name, NestedInput(name, std::get<std::shared_ptr<const Command>>(source), known_schemas));
     }
   }
   if (options.exchange) origins.emplace("input", peer::StreamInput{options.exchange});
@@ -265,21 +280,23 @@ arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
 }
 
 peer::CommandInput CommandRunner::NestedInput(const std::string& name,
-                                              std::shared_ptr<const Command> command) {
+                                              std::shared_ptr<const Command> command,
+                                              std::shared_ptr<KnownSchemas> known_schemas) {
   peer::CommandInput input;
   input.run =
-      [this, name, command](
+      [this, name, command, known_schemas](
           std::optional<std::vector<std::string>> columns) -> arrow::Result<peer::CommandResult> {
     RunOptions options;
     options.nested = true;
     options.columns = std::move(columns);
+    options.known_schemas = known_schemas;
     auto execution = Run(command, std::move(options));
     if (!execution.ok()) return AtInput(name, execution.status());
     // A task with a sink may be others' as well.
     return peer::CommandResult{execution->task, execution->reused, !SinkPath(*command)};
   };
-  input.schema = [this, command]() -> arrow::Result<std::shared_ptr<arrow::Schema>> {
-    return TellSchema(*command, {});
+  input.schema = [this, command, known_schemas] {
+    return TellNestedSchema(command, known_schemas);
   };
   input.find_stored = [this](const StoredFlightInfo& info) {
     return node_->parts.registry->store()->Find(info.path, info.revision);
@@ -299,6 +316,17 @@ arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellSchema(const Co
   ARROW_ASSIGN_OR_RAISE(auto schema, service->GetSchema(request));
   if (!schema) return schema;
   return ChangeMetadata(schema, command.result_metadata);
+}
+
+arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellNestedSchema(
+    const std::shared_ptr<const Command>& command,
+    const std::shared_ptr<KnownSchemas>& known_schemas) {
+  if (auto known = known_schemas->Find(command)) return known;
+  RunOptions options;
+  options.known_schemas = known_schemas;
+  ARROW_ASSIGN_OR_RAISE(auto schema, TellSchema(*command, options));
+  if (schema) known_schemas->Add(command, schema);
+  return schema;
 }
 
 arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::GetSchema(

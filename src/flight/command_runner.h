@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -29,6 +30,20 @@ struct Execution {
   std::shared_ptr<const StoredFlight> reused;
 };
 
+/// The schemas of commands within one command, each told once: a service asks its inputs for theirs
+/// and those ask theirs in turn, when it is asked itself and again when it runs. Thread-safe;
+/// nothing blocks.
+class KnownSchemas {
+ public:
+  /// Null where it is not known.
+  std::shared_ptr<arrow::Schema> Find(const std::shared_ptr<const Command>& command) const;
+  void Add(std::shared_ptr<const Command> command, std::shared_ptr<arrow::Schema> schema);
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<std::shared_ptr<const Command>, std::shared_ptr<arrow::Schema>> schemas_;
+};
+
 /// How to run a command.
 struct RunOptions {
   /// An input of another task: it may exceed the queue.
@@ -37,6 +52,8 @@ struct RunOptions {
   std::optional<std::vector<std::string>> columns;
   /// The input named `input` of an exchange.
   std::shared_ptr<arrow::RecordBatchReader> exchange;
+  /// Of the command that this one is an input of; null: it is none.
+  std::shared_ptr<KnownSchemas> known_schemas;
 };
 
 /// Thread-safe. Nothing blocks but `GetSchema`.
@@ -78,10 +95,15 @@ class CommandRunner {
   arrow::Status CheckTree(const Command& command) const;
   arrow::Result<std::unique_ptr<peer::LocalInputs>> MakeInputs(const Command& command,
                                                                const RunOptions& options);
-  peer::CommandInput NestedInput(const std::string& name, std::shared_ptr<const Command> command);
+  peer::CommandInput NestedInput(const std::string& name, std::shared_ptr<const Command> command,
+                                 std::shared_ptr<KnownSchemas> known_schemas);
   /// The schema without running the command; null where that cannot be told.
   arrow::Result<std::shared_ptr<arrow::Schema>> TellSchema(const Command& command,
                                                            const RunOptions& options);
+  /// The same of an input, from `known_schemas` if it is there.
+  arrow::Result<std::shared_ptr<arrow::Schema>> TellNestedSchema(
+      const std::shared_ptr<const Command>& command,
+      const std::shared_ptr<KnownSchemas>& known_schemas);
   arrow::Result<Execution> Submit(const std::shared_ptr<const Command>& command, RunOptions options,
                                   std::optional<FlightPath> sink_path);
   arrow::Result<Execution> RunWithSink(const std::shared_ptr<const Command>& command,

@@ -72,6 +72,7 @@ FlightInfo MakeStoredInfo(const NodeContext& node, const InfoRequest& request,
   }
   metadata.path = stored.path;
   metadata.revision = stored.revision;
+  metadata.created = stored.created;
   return MakeInfo(std::move(schema), request, std::move(endpoint), {stored.rows, stored.bytes},
                   metadata);
 }

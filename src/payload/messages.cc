@@ -57,6 +57,7 @@ struct MessageCodec<FlightInfoMetadata> {
     ARROW_ASSIGN_OR_RAISE(metadata.node, reader.Text("node"));
     ARROW_ASSIGN_OR_RAISE(metadata.path, reader.Path("path"));
     ARROW_ASSIGN_OR_RAISE(metadata.revision, ReadCount(reader, "revision"));
+    ARROW_ASSIGN_OR_RAISE(metadata.created, ReadTime(reader, "created"));
     ARROW_ASSIGN_OR_RAISE(std::optional<ObjectReader> reused, reader.Object("reused"));
     if (!reused.has_value()) return metadata;
     metadata.reused = true;
@@ -77,6 +78,7 @@ struct MessageCodec<FlightInfoMetadata> {
       object.emplace("path", PathValue(*metadata.path));
       object.emplace("revision", metadata.revision);
     }
+    if (metadata.created.has_value()) object.emplace("created", TimeValue(*metadata.created));
     if (!metadata.reused) return object;
     Value::Object reused;
     if (metadata.reused_since.has_value()) {

@@ -29,12 +29,13 @@ namespace longbow {
 struct FlightInfoMetadata {
   std::string task;  ///< empty of a flight by path
   std::string node;
-  bool reused =
-      false;  ///< No work was done for this answer; then the two below say from when and where.
+  /// No work was done for this answer; then the two below say from when and where.
+  bool reused = false;
   std::optional<WallTime> reused_since;
   std::string reused_node;
-  std::optional<FlightPath> path;  ///< of a stored flight
+  std::optional<FlightPath> path;  ///< of a stored flight, as the two below
   int64_t revision = 0;
+  std::optional<WallTime> created;
 };
 
 /// `app_metadata` of the first message of a put by path.

@@ -58,10 +58,12 @@ TEST(Messages, OfFlightInfoRoundTrip) {
   metadata.revision = 7;
   metadata.reused = true;
   metadata.reused_since = SomeTime();
+  metadata.created = SomeTime();
   metadata.reused_node = "n2";
   ExpectRoundTrips(metadata);
   EXPECT_EQ(SerializeMessage(metadata, Encoding::kJson),
-            R"({"node":"n1","path":["a","b"],"reused":{"node":"n2","path":["a","b"],"revision":7,)"
+            R"({"created":"2026-01-01T00:00:00.001500Z","node":"n1","path":["a","b"],)"
+            R"("reused":{"node":"n2","path":["a","b"],"revision":7,)"
             R"("since":"2026-01-01T00:00:00.001500Z"},"revision":7,"task":"t1"})");
   EXPECT_EQ(*RoundTrip(metadata, Encoding::kProtobuf).reused_since, SomeTime());
 }

@@ -7,8 +7,7 @@
 /// Who works on a task: `run_` says whether nobody has to (`kIdle`), somebody has to (`kScheduled`)
 /// or somebody does (`kRunning`). A scheduled task is in the pool's queue, and whoever comes first
 /// takes it: a worker, or a thread that waits for the task (helping). The queue has a task at most
-/// once
-/// (`queued_`), so entries that came too late do not pile up.
+/// once (`queued_`), so entries that came too late do not pile up.
 #pragma once
 
 #include <atomic>
