@@ -21,7 +21,6 @@ else()
   target_link_libraries(longbow_grpc INTERFACE PkgConfig::LONGBOW_GRPC)
 endif()
 find_program(LONGBOW_PROTOC protoc REQUIRED)
-find_program(LONGBOW_GRPC_CPP_PLUGIN grpc_cpp_plugin REQUIRED)
 
 # The libraries below come from the distribution.
 find_package(spdlog REQUIRED)

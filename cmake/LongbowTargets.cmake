@@ -260,8 +260,8 @@ function(longbow_module name)
 endfunction()
 
 # longbow_proto_library(PROTOS file.proto ...): the static library longbow_proto with the messages'
-# and services' generated C++, included as "longbow/v1/file.pb.h". Only the server's program may link
-# it: a second copy in the same process would register the same names twice, which ends the process.
+# generated C++, included as "longbow/v1/file.pb.h". Only the server's program may link it: a second
+# copy in the same process would register the same names twice, which ends the process.
 function(longbow_proto_library)
   cmake_parse_arguments(PARSE_ARGV 0 arg "" "" "PROTOS")
   set(out "${CMAKE_CURRENT_BINARY_DIR}/gen")
@@ -270,12 +270,10 @@ function(longbow_proto_library)
   foreach(proto IN LISTS arg_PROTOS)
     file(RELATIVE_PATH relative "${CMAKE_CURRENT_SOURCE_DIR}" "${proto}")
     string(REGEX REPLACE "\\.proto$" "" stem "${relative}")
-    set(files "${out}/${stem}.pb.h" "${out}/${stem}.pb.cc" "${out}/${stem}.grpc.pb.h"
-              "${out}/${stem}.grpc.pb.cc")
+    set(files "${out}/${stem}.pb.h" "${out}/${stem}.pb.cc")
     add_custom_command(
       OUTPUT ${files}
-      COMMAND ${LONGBOW_PROTOC} "-I${CMAKE_CURRENT_SOURCE_DIR}" "--cpp_out=${out}"
-              "--grpc_out=${out}" "--plugin=protoc-gen-grpc=${LONGBOW_GRPC_CPP_PLUGIN}" "${proto}"
+      COMMAND ${LONGBOW_PROTOC} "-I${CMAKE_CURRENT_SOURCE_DIR}" "--cpp_out=${out}" "${proto}"
       DEPENDS "${proto}"
       COMMENT "Generating C++ of ${relative}"
       VERBATIM)
