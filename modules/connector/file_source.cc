@@ -19,7 +19,6 @@ namespace longbow::connector {
 
 namespace {
 
-namespace cp = arrow::compute;
 namespace ds = arrow::dataset;
 
 // So many files tell the schema of all.

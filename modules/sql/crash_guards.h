@@ -6,6 +6,7 @@
 #include <string>
 
 #include <duckdb.hpp>
+#include <duckdb/catalog/catalog_entry/duck_schema_entry.hpp>
 
 #include <arrow/status.h>
 

@@ -18,6 +18,7 @@
 #include <duckdb/planner/operator/logical_get.hpp>
 
 #include <arrow/c/bridge.h>
+#include <arrow/type.h>
 
 #include <longbow/error.h>
 
@@ -114,7 +115,8 @@ arrow::Status CombineTiny(Batches* batches) {
   if (count < 2 || TotalRows(*batches) > count * kTinyBatchRows) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(auto combined, arrow::ConcatenateRecordBatches(arrow::RecordBatchVector(
                                            batches->begin(), batches->end())));
-  batches->assign(1, std::move(combined));
+  batches->clear();
+  batches->push_back(std::move(combined));
   return arrow::Status::OK();
 }
 
@@ -129,6 +131,7 @@ bool NextMorsel(const ScanBind& bind, ScanGlobal& global, ScanLocal& local) {
   }
   if (status.ok() && global.may_combine) status = CombineTiny(&local.batches);
   if (!status.ok()) FailScan(*bind.inputs, std::move(status));
+  bind.inputs->NoteRows(TotalRows(local.batches));
   return !local.batches.empty();
 }
 
@@ -401,6 +404,23 @@ void QueryInputs::NotePlan(const duckdb::LogicalOperator& plan) {
       }
     }
   }
+  rows_to_read_ = 0;
+  rows_read_ = 0;
+  for (const auto& [name, table] : tables_) {
+    if (table.scans == 0) continue;
+    if (!table.rows.has_value() || table.repeated) {
+      rows_to_read_ = 0;
+      return;
+    }
+    rows_to_read_ += *table.rows * table.scans;
+  }
+}
+
+void QueryInputs::NoteRows(int64_t rows) {
+  if (rows_to_read_ == 0) return;
+  std::lock_guard lock(mutex_);
+  rows_read_ += rows;
+  task_.SetProgress(static_cast<double>(rows_read_) / static_cast<double>(rows_to_read_));
 }
 
 arrow::Result<std::unique_ptr<BatchSource>> QueryInputs::Open(duckdb::ClientContext& context,

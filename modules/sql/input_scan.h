@@ -89,6 +89,10 @@ class QueryInputs final : public duckdb::ClientContextState {
   void Fail(arrow::Status status);
   arrow::Status error() const;
 
+  /// So many more rows have been read: the task's progress, where all that is scanned tells its
+  /// size.
+  void NoteRows(int64_t rows);
+
   TaskContext& task() { return task_; }
   /// For messages: `a, b`.
   std::string names() const;
@@ -98,7 +102,9 @@ class QueryInputs final : public duckdb::ClientContextState {
   TaskContext& task_;
   std::map<std::string, std::string> names_by_lower_;
   std::map<std::string, InputTable> tables_;
+  int64_t rows_to_read_ = 0;  // by all scans of the plan; 0: unknown
   mutable std::mutex mutex_;
+  int64_t rows_read_ = 0;
   arrow::Status error_;
 };
 

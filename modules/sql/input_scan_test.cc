@@ -50,6 +50,27 @@ TEST_F(InputScanTest, UnusedInputsAreLeftAlone) {
   EXPECT_EQ(inputs_.open_count("unused"), 0);
 }
 
+TEST_F(InputScanTest, TellsHowMuchOfItsInputsIsRead) {
+  inputs_.Add("big", Numbers(300000, 1000));
+  inputs_.Add("small", Numbers(1000));
+  // Nobody takes the result: the scan stops within the first part.
+  auto reader = Start("SELECT repeat(name, 100) FROM big").ValueOrDie();
+  std::shared_ptr<arrow::RecordBatch> batch;
+  ASSERT_TRUE(reader->ReadNext(&batch).ok());
+  EXPECT_GT(task_.progress(), 0);
+  EXPECT_LT(task_.progress(), 1);
+  reader.reset();
+
+  EXPECT_EQ(Scalar("SELECT count(*) FROM big JOIN small USING (id)"), "1000");
+  EXPECT_EQ(task_.progress(), 1);
+
+  // Where one of them does not tell its size, there is no telling.
+  task_.SetProgress(0);
+  inputs_.Add("endless", Numbers(1000), {.knows_row_count = false});
+  EXPECT_EQ(Scalar("SELECT count(*) FROM endless JOIN small USING (id)"), "1000");
+  EXPECT_EQ(task_.progress(), 0);
+}
+
 TEST_F(InputScanTest, BigBatchesAreCutAndSmallOnesJoined) {
   for (int64_t batch_rows : {1, 7, 2048, 122881, 250000}) {
     const int64_t rows = batch_rows < 100 ? 5000 : 250000;

@@ -69,7 +69,7 @@ std::shared_ptr<arrow::DataType> PlainType(const std::shared_ptr<arrow::DataType
     case Type::STRUCT: {
       arrow::FieldVector fields;
       for (const auto& field : type->fields()) fields.push_back(plain(field));
-      return arrow::struct_(std::move(fields));
+      return arrow::struct_(fields);
     }
     case Type::SPARSE_UNION: {
       const auto& sparse = static_cast<const arrow::SparseUnionType&>(*type);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include <duckdb.hpp>
+#include <duckdb/common/arrow/arrow_appender.hpp>
 
 #include <arrow/record_batch.h>
 #include <arrow/result.h>

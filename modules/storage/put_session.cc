@@ -53,7 +53,7 @@ PutSession::PutSession(PutRequest request, PutTarget target)
 arrow::Status PutSession::Start() {
   int64_t path_bytes = 0;
   for (const auto& part : request_.path.parts()) {
-    path_bytes += static_cast<int64_t>(sizeof(part) + part.size());
+    path_bytes += static_cast<int64_t>(sizeof(std::string) + part.size());
   }
   ARROW_RETURN_NOT_OK(Grow(&data_.overhead, kFlightOverhead + path_bytes));
   IpcEncoderOptions options;

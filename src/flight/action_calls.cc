@@ -247,6 +247,7 @@ arrow::Status RunRaw(const OpenCallPtr& open, const Action& action) {
   auto status = AskMethods(open->node, open->call->method(), [&](FlightMethods& methods) {
     std::vector<Frame> frames;
     ARROW_ASSIGN_OR_RAISE(auto results, methods.DoAction(*open->call, action));
+    frames.reserve(results.size());
     for (const auto& result : results) frames.push_back(PutResult(*result));
     SendFrames(open, std::move(frames));
     return arrow::Status::OK();

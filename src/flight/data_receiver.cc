@@ -37,7 +37,7 @@ void DataReceiver::ReadStart(std::function<void(arrow::Result<ReceivedStart>)> d
       return MakeError(ErrorCode::kBadArgument, "the stream's descriptor is malformed");
     }
     ReceivedStart start;
-    start.descriptor = std::move(*descriptor);
+    start.descriptor = *descriptor;
     start.app_metadata = message->app_metadata;
     if (message->header) {
       ARROW_ASSIGN_OR_RAISE(auto batch, self->decoder_.Decode(*message));

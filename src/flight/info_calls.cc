@@ -49,6 +49,7 @@ void Answer(const OpenCallPtr& open, const arrow::Result<Message>& message) {
 /// What one of these calls asks, kept while it waits.
 struct Question {
   OpenCallPtr open;
+  std::string path_bytes;  ///< of one about a path: the request as it came
   FlightDescriptor descriptor;
   Encoding encoding = Encoding::kJson;
   InfoRequest request() const { return {descriptor, encoding}; }
@@ -56,8 +57,7 @@ struct Question {
 using QuestionPtr = std::shared_ptr<Question>;
 
 arrow::Result<std::shared_ptr<const StoredFlight>> FindStored(NodeContext* node,
-                                                              const FlightDescriptor& descriptor) {
-  ARROW_ASSIGN_OR_RAISE(auto path, FlightPath::Make(descriptor.path));
+                                                              const FlightPath& path) {
   auto flight = node->parts.registry->store()->Find(path);
   if (!flight) {
     return MakeError(ErrorCode::kNotFound, "there is no flight at '" + path.ToString() + "'",
@@ -187,23 +187,26 @@ void RouteCommand(const QuestionPtr& question, const Routes& routes) {
   routes.on_raw();
 }
 
-void Route(const QuestionPtr& question, Routes routes) {
-  AfterSync(question->open, [question, routes = std::move(routes)] {
-    NodeContext* node = question->open->node;
-    switch (question->descriptor.type) {
-      case FlightDescriptor::CMD:
-        return RouteCommand(question, routes);
-      case FlightDescriptor::PATH: {
-        if (!node->parts.registry->store()) return routes.on_raw();
-        auto flight = FindStored(node, question->descriptor);
-        if (!flight.ok()) return question->open->Finish(flight.status());
-        return routes.on_path(**flight);
-      }
-      default:
-        question->open->Finish(
-            MakeError(ErrorCode::kBadArgument, "the descriptor is neither a path nor a command"));
-    }
-  });
+void RoutePath(const QuestionPtr& question, const Routes& routes) {
+  NodeContext* node = question->open->node;
+  if (!node->parts.registry->store()) return routes.on_raw();
+  auto path = FlightPath::Make(question->descriptor.path);
+  if (!path.ok()) return question->open->Finish(path.status());
+  auto flight = FindStored(node, *path);
+  if (!flight.ok()) return question->open->Finish(flight.status());
+  routes.on_path(**flight);
+}
+
+void Route(const QuestionPtr& question, const Routes& routes) {
+  switch (question->descriptor.type) {
+    case FlightDescriptor::CMD:
+      return RouteCommand(question, routes);
+    case FlightDescriptor::PATH:
+      return RoutePath(question, routes);
+    default:
+      question->open->Finish(
+          MakeError(ErrorCode::kBadArgument, "the descriptor is neither a path nor a command"));
+  }
 }
 
 QuestionPtr ParseQuestion(OpenCallPtr open, const std::string& request) {
@@ -212,7 +215,10 @@ QuestionPtr ParseQuestion(OpenCallPtr open, const std::string& request) {
     open->Finish(descriptor.status());
     return nullptr;
   }
-  return std::make_shared<Question>(Question{std::move(open), std::move(*descriptor)});
+  // Of a command, which may be long and wait for long, they are not needed again.
+  std::string path_bytes = descriptor->type == FlightDescriptor::PATH ? request : std::string();
+  return std::make_shared<Question>(
+      Question{std::move(open), std::move(path_bytes), std::move(*descriptor)});
 }
 
 void AnswerPoll(const QuestionPtr& question, arrow::Result<FlightInfo> info, const Task* task,
@@ -261,16 +267,33 @@ void AnswerSchema(const OpenCallPtr& open,
   open->call->WriteAndFinish(Frame::FromString(std::move(*bytes)));
 }
 
-}  // namespace
+/// Answers with a stored flight, and remembers the answer.
+void AnswerStored(const Question& question, const StoredFlight& flight) {
+  NodeContext* node = question.open->node;
+  auto info = StoredInfo(*node, question.request(), flight, /*reused=*/false);
+  if (!info.ok()) return question.open->Finish(info.status());
+  auto bytes = info->SerializeToString();
+  if (!bytes.ok()) return question.open->Finish(bytes.status());
+  Frame frame = Frame::FromString(std::move(*bytes));
+  node->infos.Add(question.path_bytes, {flight.info().path, flight.info().revision, frame});
+  question.open->call->WriteAndFinish(std::move(frame));
+}
 
-void ServeGetFlightInfo(OpenCallPtr open, const std::string& request) {
+/// Answers with what the same question got, if it was about a stored flight that is still there.
+bool AnswerAgain(const OpenCall& open, const std::string& request) {
+  const auto known = open.node->infos.Find(request);
+  if (!known) return false;
+  auto flight = FindStored(open.node, known->path);
+  if (!flight.ok() || (*flight)->info().revision != known->revision) return false;
+  open.call->WriteAndFinish(known->frame);
+  return true;
+}
+
+void GetInfo(OpenCallPtr open, const std::string& request) {
   auto question = ParseQuestion(std::move(open), request);
   if (!question) return;
   Routes routes;
-  routes.on_path = [question](const StoredFlight& flight) {
-    Answer(question->open, StoredInfo(*question->open->node, question->request(), flight,
-                                      /*reused=*/false));
-  };
+  routes.on_path = [question](const StoredFlight& flight) { AnswerStored(*question, flight); };
   routes.on_retry = [question](const std::shared_ptr<Task>& task) { WaitForInfo(question, task); };
   routes.on_command = [question,
                        on_retry = routes.on_retry](std::shared_ptr<const Command> command) {
@@ -286,10 +309,10 @@ void ServeGetFlightInfo(OpenCallPtr open, const std::string& request) {
       return arrow::Status::OK();
     });
   };
-  Route(question, std::move(routes));
+  Route(question, routes);
 }
 
-void ServePollFlightInfo(OpenCallPtr open, const std::string& request) {
+void PollInfo(OpenCallPtr open, const std::string& request) {
   auto question = ParseQuestion(std::move(open), request);
   if (!question) return;
   Routes routes;
@@ -315,10 +338,10 @@ void ServePollFlightInfo(OpenCallPtr open, const std::string& request) {
       return arrow::Status::OK();
     });
   };
-  Route(question, std::move(routes));
+  Route(question, routes);
 }
 
-void ServeGetSchema(OpenCallPtr open, const std::string& request) {
+void GetSchema(OpenCallPtr open, const std::string& request) {
   auto question = ParseQuestion(std::move(open), request);
   if (!question) return;
   Routes routes;
@@ -343,7 +366,23 @@ void ServeGetSchema(OpenCallPtr open, const std::string& request) {
       return arrow::Status::OK();
     });
   };
-  Route(question, std::move(routes));
+  Route(question, routes);
+}
+
+}  // namespace
+
+void ServeGetFlightInfo(OpenCallPtr open, const std::string& request) {
+  AfterSync(open, [open, request] {
+    if (!AnswerAgain(*open, request)) GetInfo(open, request);
+  });
+}
+
+void ServePollFlightInfo(OpenCallPtr open, const std::string& request) {
+  AfterSync(open, [open, request] { PollInfo(open, request); });
+}
+
+void ServeGetSchema(OpenCallPtr open, const std::string& request) {
+  AfterSync(open, [open, request] { GetSchema(open, request); });
 }
 
 }  // namespace longbow::flight

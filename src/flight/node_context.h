@@ -11,6 +11,7 @@
 
 #include <arrow/flight/type_fwd.h>
 
+#include "flight/answer_cache.h"
 #include "flight/dispatcher.h"
 #include "flight/revision_gate.h"
 
@@ -28,6 +29,7 @@ struct NodeContext {
   WallTime started;  ///< for ListNodes
   std::unique_ptr<CommandRunner> runner;
   RevisionGate revisions;
+  AnswerCache infos;  ///< of GetFlightInfo, by path
   std::atomic<bool> stopping{false};
   std::atomic<int64_t> open_calls{0};
   std::atomic<int64_t> open_exchanges{0};

@@ -10,7 +10,16 @@ import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 
-from tests.e2e.client import Client, Json, descriptor_of, eventually, rows, sql, table_of
+from tests.e2e.client import (
+    Client,
+    Json,
+    descriptor_of,
+    eventually,
+    metadata_of,
+    rows,
+    sql,
+    table_of,
+)
 from tests.e2e.conftest import MakeServer
 from tests.e2e.data_files import points, sales
 from tests.e2e.errors import Code, expect_error
@@ -62,6 +71,22 @@ def test_options_come_with_the_first_batch_as_well(client: Client, path: list[st
         pass
     writer.close()
     assert rows(client.get({"path": path})) == [(2,)]
+
+
+def test_what_is_known_of_a_path_is_what_is_there(client: Client, path: list[str]) -> None:
+    """The same question again and again, while the flight behind it changes."""
+    for round_ in range(3):
+        stored = client.stored(path, table_of(x=list(range(round_ + 1))), ifExists="REPLACE")
+        for _ in range(2):
+            info = client.info(path)
+            assert info.total_records == round_ + 1
+            assert metadata_of(info)["revision"] == stored["revision"]
+    client.action("DeleteFlights", {"paths": [path]})
+    for _ in range(2):
+        with expect_error(Code.NOT_FOUND):
+            client.info(path)
+    client.stored(path, table_of(y=["other"]))
+    assert client.info(path).schema.names == ["y"]
 
 
 def test_time_to_live(client: Client, path: list[str]) -> None:
