@@ -54,8 +54,10 @@ class Agenda {
         continue;
       }
       auto first = queue_.begin();
-      if (first->first > clock_->Now()) {
-        changed_.wait_until(lock, first->first);
+      // A copy: the entry may be cancelled during the wait, which looks at its limit at the end.
+      const MonotonicTime when = first->first;
+      if (when > clock_->Now()) {
+        changed_.wait_until(lock, when);
         continue;
       }
       std::function<void()> callback = std::move(first->second.callback);

@@ -37,6 +37,22 @@ TEST(Timer, CancelsOnce) {
   EXPECT_FALSE(timer->Cancel(id));
 }
 
+TEST(Timer, WhatIsNextMayBeCancelledWhileItIsAwaited) {
+  SystemClock clock;
+  auto timer = Timer::Make(&clock);
+  for (int round = 0; round < 20; ++round) {
+    std::promise<void> awaits_next;
+    std::promise<void> done;
+    const auto now = clock.Now();
+    const int64_t next = timer->Schedule(now + milliseconds(3), [] {});
+    timer->Schedule(now, [&] { awaits_next.set_value(); });
+    timer->Schedule(now + milliseconds(4), [&] { done.set_value(); });
+    awaits_next.get_future().wait();
+    timer->Cancel(next);  // a slow machine may be too late for it
+    ASSERT_EQ(done.get_future().wait_for(seconds(30)), std::future_status::ready);
+  }
+}
+
 TEST(Timer, DropsWhatIsLeftAtItsEnd) {
   SystemClock clock;
   auto held = std::make_shared<int>(1);

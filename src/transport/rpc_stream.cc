@@ -19,12 +19,12 @@ RpcStream::RpcStream(grpc::AsyncGenericService* service, grpc::ServerCompletionQ
 void RpcStream::Listen(Listener* listener) { listener_ = listener; }
 
 void RpcStream::StartRead(grpc::ByteBuffer* buffer) {
-  open_operations_.fetch_add(1, std::memory_order_relaxed);
+  Retain();
   stream_.Read(buffer, &read_);
 }
 
 void RpcStream::StartWrite(const grpc::ByteBuffer& buffer, const grpc::WriteOptions& options) {
-  open_operations_.fetch_add(1, std::memory_order_relaxed);
+  Retain();
   stream_.Write(buffer, options, &write_);
 }
 
@@ -44,22 +44,34 @@ void RpcStream::Opened(bool ok) {
 
 void RpcStream::ReadDone(bool ok) {
   listener_->OnReadDone(ok);
-  Unref();
+  Release();
 }
 
 void RpcStream::WriteDone(bool ok) {
   listener_->OnWriteDone(ok);
-  Unref();
+  Release();
 }
 
-void RpcStream::FinishDone(bool) { Unref(); }
+void RpcStream::FinishDone(bool) { Release(); }
 
 void RpcStream::Closed(bool) {
   if (context_.IsCancelled()) listener_->OnCancel();
-  Unref();
+  Release();
 }
 
-void RpcStream::Unref() {
+void RpcStream::Retain() { open_operations_.fetch_add(1, std::memory_order_relaxed); }
+
+bool RpcStream::TryRetain() {
+  int open = open_operations_.load(std::memory_order_relaxed);
+  while (open > 0) {
+    if (open_operations_.compare_exchange_weak(open, open + 1, std::memory_order_relaxed)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+void RpcStream::Release() {
   if (open_operations_.fetch_sub(1, std::memory_order_acq_rel) == 1) listener_->OnDone();
 }
 

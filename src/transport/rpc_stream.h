@@ -65,6 +65,11 @@ class RpcStream {
   /// Ends the call. A write may be under way.
   void StartFinish(const grpc::Status& status);
 
+  /// Something else is under way: `OnDone` waits for its `Release`, and may then come on that
+  /// thread. False where `OnDone` is due already.
+  bool TryRetain();
+  void Release();
+
  private:
   class Tag : public CompletionTag {
    public:
@@ -86,8 +91,8 @@ class RpcStream {
   void FinishDone(bool ok);
   /// gRPC's own end of the call: cancelled, or finished and sent.
   void Closed(bool ok);
-  /// One of the operations is over.
-  void Unref();
+  /// An operation begins; its end releases it.
+  void Retain();
 
   grpc::AsyncGenericService* const service_;
   grpc::ServerCompletionQueue* const queue_;

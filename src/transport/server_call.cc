@@ -143,23 +143,19 @@ void ServerCall::AddResponseHeader(std::string_view name, std::string_view value
 }
 
 void ServerCall::ReadBytes(BytesCallback done) {
-  {
-    std::lock_guard lock(mutex_);
-    if (AwaitMessage()) {
-      bytes_done_ = std::move(done);
-      return;
-    }
+  std::lock_guard lock(mutex_);
+  if (AwaitMessage()) {
+    bytes_done_ = std::move(done);
+    return;
   }
   RunSoon([done = std::move(done)] { done(ReadOutcome::kBroken, {}); });
 }
 
 void ServerCall::ReadData(DataCallback done) {
-  {
-    std::lock_guard lock(mutex_);
-    if (AwaitMessage()) {
-      data_done_ = std::move(done);
-      return;
-    }
+  std::lock_guard lock(mutex_);
+  if (AwaitMessage()) {
+    data_done_ = std::move(done);
+    return;
   }
   RunSoon([done = std::move(done)] { done(ReadOutcome::kBroken, FlightDataMessage{}); });
 }
@@ -173,48 +169,40 @@ bool ServerCall::AwaitMessage() {
     }
   } else if (!delivering_) {
     delivering_ = true;
-    refs_.fetch_add(1, std::memory_order_relaxed);
-    RunSoon([this] {
-      Deliver();
-      Unref();
-    });
+    RunSoon([this] { Deliver(); });
   }
   return true;
 }
 
 void ServerCall::Write(Frame frame, WriteHint hint, std::function<void(bool)> done) {
+  grpc::ByteBuffer buffer;
   if (frame.size_bytes() > std::numeric_limits<int32_t>::max()) {
     FinishOnce(MakeError(ErrorCode::kInternalError,
                          "A message of 2 GiB or more cannot be sent; ask for smaller batches"));
   } else {
-    grpc::ByteBuffer buffer = ToByteBuffer(std::move(frame));
-    std::lock_guard lock(mutex_);
-    if (!finished_ && !writing_) {
-      grpc::WriteOptions options;
-      // The headers go with the first message. gRPC would be done with it only when the headers are
-      // out, and would keep them back for what follows.
-      if (hint == WriteHint::kMoreFollows && headers_sent_) options.set_buffer_hint();
-      writing_ = true;
-      headers_sent_ = true;
-      write_done_ = std::move(done);
-      write_buffer_.Swap(&buffer);
-      stream_->StartWrite(write_buffer_, options);
-      return;
-    }
+    buffer = ToByteBuffer(std::move(frame));
   }
-  RunSoon([done = std::move(done)] { done(false); });
+  std::lock_guard lock(mutex_);
+  if (finished_ || writing_) return RunSoon([done = std::move(done)] { done(false); });
+  grpc::WriteOptions options;
+  // The headers go with the first message. gRPC would be done with it only when the headers are
+  // out, and would keep them back for what follows.
+  if (hint == WriteHint::kMoreFollows && headers_sent_) options.set_buffer_hint();
+  writing_ = true;
+  headers_sent_ = true;
+  write_done_ = std::move(done);
+  write_buffer_.Swap(&buffer);
+  stream_->StartWrite(write_buffer_, options);
 }
 
 void ServerCall::SetCancelCallback(std::function<void()> callback) {
-  {
-    std::lock_guard lock(mutex_);
-    // The one that is replaced is destroyed with `callback`, without the lock.
-    if (!cancelled()) {
-      if (!finished_) cancel_callback_.swap(callback);
-      return;
-    }
+  std::function<void()> dropped;  // is destroyed without the lock
+  std::lock_guard lock(mutex_);
+  if (cancelled()) {
+    if (callback) RunSoon(std::move(callback));
+    return;
   }
-  if (callback) RunSoon(std::move(callback));
+  if (!finished_) dropped = std::exchange(cancel_callback_, std::move(callback));
 }
 
 void ServerCall::Finish(const arrow::Status& status) { FinishOnce(status); }
@@ -311,8 +299,17 @@ void ServerCall::EndIfDue() {
   stream_->StartFinish(grpc::Status::OK);
 }
 
-void ServerCall::RunSoon(std::function<void()> callback) const {
-  host_->timer->Schedule(MonotonicTime::clock::now(), std::move(callback));
+void ServerCall::RunSoon(std::function<void()> callback) {
+  refs_.fetch_add(1, std::memory_order_relaxed);
+  // A server that shuts down waits for it.
+  RpcStream* const stream = stream_ != nullptr && stream_->TryRetain() ? stream_.get() : nullptr;
+  host_->timer->Schedule(MonotonicTime::clock::now(),
+                         [this, stream, callback = std::move(callback)]() mutable {
+                           Run(callback);
+                           callback = nullptr;
+                           if (stream != nullptr) stream->Release();
+                           Unref();
+                         });
 }
 
 void ServerCall::WriteAndFinish(Frame frame) {

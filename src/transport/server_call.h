@@ -110,8 +110,9 @@ class ServerCall final : public Call, private RpcStream::Listener {
   void Deliver(const BytesCallback& done, ReadMessage message);
   void Deliver(const DataCallback& done, ReadMessage message);
   void HandleDropped();
-  /// Runs `callback` soon on another thread.
-  void RunSoon(std::function<void()> callback) const;
+  /// Runs a callback of the handler soon on another thread, before gRPC's end of the call unless
+  /// that has come. The lock is held.
+  void RunSoon(std::function<void()> callback);
   /// Cancels the call when what is still to be written does not get through in time. The lock is
   /// held.
   void CancelIfStalled();
