@@ -104,6 +104,8 @@ arrow::Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpti
 arrow::flight::FlightCallOptions Connection::CallOptions() const {
   arrow::flight::FlightCallOptions options;
   options.headers = headers_;
+  // Flight leaves small bodies where they lie in the message, at any address.
+  options.read_options.ensure_alignment = arrow::ipc::Alignment::kDataTypeSpecificAlignment;
   if (deadline_) {
     const std::chrono::duration<double> left = *deadline_ - std::chrono::steady_clock::now();
     // Not below zero, which would mean "no limit".

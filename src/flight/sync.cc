@@ -19,6 +19,7 @@ struct SyncWait {
 
   OpenCallPtr open;
   std::function<void()> then;
+  std::atomic<int64_t> id{0};  // with the gate; 0: none yet
   std::atomic<bool> ended{false};
 };
 
@@ -36,27 +37,31 @@ void AfterSync(OpenCallPtr open, std::function<void()> then) {
   NodeContext* node = open->node;
   if (auto store = node->parts.registry->store()) node->revisions.Advance(store->revision());
   auto wait = std::make_shared<SyncWait>(open, std::move(then));
-  const int64_t id = node->revisions.WaitFor(revision, [wait] {
+  // Only the gate keeps the wait, so that the open call goes when the wait ends.
+  std::weak_ptr<SyncWait> weak = wait;
+  open->call->SetCancelCallback([weak, node] {
+    auto gone = weak.lock();
+    if (!gone || !gone->Claim()) return;
+    node->revisions.Forget(gone->id);
+    gone->open->Finish(MakeError(ErrorCode::kCommandCancelled, "the caller is gone"));
+  });
+  wait->id = node->revisions.WaitFor(revision, [wait] {
     if (!wait->Claim()) return;
     wait->open->call->SetCancelCallback(nullptr);
     wait->then();
   });
-  if (id == 0) return;
+  // The caller may have gone before it had an id.
+  if (wait->ended) node->revisions.Forget(wait->id);
+  if (wait->id == 0) return;
   const auto until =
       node->parts.clock->Now() + std::chrono::seconds(node->options.sync_timeout_sec);
-  node->parts.timer->Schedule(until, [wait, node, id, revision] {
-    if (!wait->Claim()) return;
-    node->revisions.Forget(id);
-    wait->open->Finish(MakeError(
+  node->parts.timer->Schedule(until, [weak, node, revision] {
+    auto late = weak.lock();
+    if (!late || !late->Claim()) return;
+    node->revisions.Forget(late->id);
+    late->open->Finish(MakeError(
         ErrorCode::kTimeout, "revision " + std::to_string(revision) + " has not reached this node",
         "Ask again later, or take a revision that a server has answered."));
-  });
-  std::weak_ptr<SyncWait> weak = wait;
-  open->call->SetCancelCallback([weak, node, id] {
-    auto gone = weak.lock();
-    if (!gone || !gone->Claim()) return;
-    node->revisions.Forget(id);
-    gone->open->Finish(MakeError(ErrorCode::kCommandCancelled, "the caller is gone"));
   });
 }
 

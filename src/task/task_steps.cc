@@ -4,6 +4,8 @@
 #include <exception>
 #include <utility>
 
+#include <arrow/type.h>
+
 #include <longbow/error.h>
 
 #include "task/pooled_task.h"
