@@ -213,6 +213,7 @@ arrow::Status Actions(const ActionsOptions& options, Session* session) {
     ARROW_ASSIGN_OR_RAISE(auto actions,
                           connection->flight().ListActions(connection->CallOptions()));
     std::vector<NamedText> rows;
+    rows.reserve(actions.size());
     for (const auto& action : actions) rows.push_back({action.type, action.description});
     ARROW_ASSIGN_OR_RAISE(auto batch, NamesBatch("action", "description", rows));
     return ShowBatch(batch, output.get());

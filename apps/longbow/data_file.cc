@@ -160,10 +160,11 @@ arrow::Result<Reader> OpenStream(std::shared_ptr<arrow::io::InputStream> input, 
     case DataFormat::kJson: {
       auto read = arrow::json::ReadOptions::Defaults();
       read.block_size = kInferenceBytes;
-      return arrow::json::StreamingReader::Make(input, read, arrow::json::ParseOptions::Defaults());
+      return arrow::json::StreamingReader::Make(std::move(input), read,
+                                                arrow::json::ParseOptions::Defaults());
     }
     case DataFormat::kArrow:
-      return arrow::ipc::RecordBatchStreamReader::Open(std::move(input));
+      return arrow::ipc::RecordBatchStreamReader::Open(input);
     case DataFormat::kParquet:
       break;
   }
