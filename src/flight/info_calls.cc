@@ -217,8 +217,7 @@ QuestionPtr ParseQuestion(OpenCallPtr open, const std::string& request) {
   }
   // Of a command, which may be long and wait for long, they are not needed again.
   std::string path_bytes = descriptor->type == FlightDescriptor::PATH ? request : std::string();
-  return std::make_shared<Question>(
-      Question{std::move(open), std::move(path_bytes), std::move(*descriptor)});
+  return std::make_shared<Question>(Question{std::move(open), std::move(path_bytes), *descriptor});
 }
 
 void AnswerPoll(const QuestionPtr& question, arrow::Result<FlightInfo> info, const Task* task,
