@@ -147,6 +147,9 @@ void AddTransport(std::vector<SettingSpec>* to) {
                      "What gRPC may hold of messages that are not read yet; 0: no limit."));
   to->push_back(Count("grpc_threads", 16, {2, 1024},
                       "Threads that serve calls: one per processor, and at most so many."));
+  to->push_back(Count("max_connections", 10000, {1, 1e6},
+                      "Connections that are open at a time, at most; more are closed at once. Each "
+                      "takes a file descriptor, of which the system has a limit, too."));
   to->push_back(Count("max_concurrent_streams", 0, {0, 1e6},
                       "Calls that are open on one connection, at most; 0: no limit."));
   to->push_back(

@@ -135,6 +135,7 @@ void ReadTransport(const Settings& settings, transport::ServerOptions* options) 
   options->max_message_bytes = settings.GetInt(kSection, "max_message_bytes");
   options->memory_quota_bytes = settings.GetInt(kSection, "grpc_memory_bytes");
   options->max_threads = GetSmallInt(settings, "grpc_threads");
+  options->max_connections = GetSmallInt(settings, "max_connections");
   options->max_concurrent_streams = GetSmallInt(settings, "max_concurrent_streams");
   options->max_connection_age_sec = GetSmallInt(settings, "max_connection_age_sec");
   options->max_connection_idle_sec = GetSmallInt(settings, "max_connection_idle_sec");

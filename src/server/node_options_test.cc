@@ -40,6 +40,7 @@ TEST(NodeOptionsTest, HasTheSameDefaultsAsTheParts) {
   EXPECT_EQ(options->transport.max_message_bytes, transport.max_message_bytes);
   EXPECT_EQ(options->transport.memory_quota_bytes, transport.memory_quota_bytes);
   EXPECT_EQ(options->transport.max_threads, transport.max_threads);
+  EXPECT_EQ(options->transport.max_connections, transport.max_connections);
   EXPECT_EQ(options->transport.max_concurrent_streams, transport.max_concurrent_streams);
   EXPECT_EQ(options->transport.max_connection_age_sec, transport.max_connection_age_sec);
   EXPECT_EQ(options->transport.max_connection_idle_sec, transport.max_connection_idle_sec);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdlib>
+#include <functional>
 
 #include <arpa/inet.h>
 #include <dirent.h>
@@ -49,20 +50,30 @@ bool IsAccepted(int descriptor, const std::vector<int>& ports,
   return !path.empty() && std::find(paths.begin(), paths.end(), path) != paths.end();
 }
 
-}  // namespace
-
-int SeverConnections(const std::vector<int>& ports, const std::vector<std::string>& paths) {
+/// Calls `visit` with each connection.
+void ForEach(const std::vector<int>& ports, const std::vector<std::string>& paths,
+             const std::function<void(int)>& visit) {
   DIR* descriptors = opendir("/proc/self/fd");
-  if (descriptors == nullptr) return 0;
-  int severed = 0;
+  if (descriptors == nullptr) return;
   while (const dirent* entry = readdir(descriptors)) {
     char* end = nullptr;
     const long descriptor = std::strtol(entry->d_name, &end, 10);
     if (end == entry->d_name || !IsAccepted(static_cast<int>(descriptor), ports, paths)) continue;
-    if (shutdown(static_cast<int>(descriptor), SHUT_RDWR) == 0) ++severed;
+    visit(static_cast<int>(descriptor));
   }
   closedir(descriptors);
-  return severed;
+}
+
+}  // namespace
+
+int64_t CountConnections(const std::vector<int>& ports, const std::vector<std::string>& paths) {
+  int64_t count = 0;
+  ForEach(ports, paths, [&](int) { ++count; });
+  return count;
+}
+
+void SeverConnections(const std::vector<int>& ports, const std::vector<std::string>& paths) {
+  ForEach(ports, paths, [](int descriptor) { shutdown(descriptor, SHUT_RDWR); });
 }
 
 }  // namespace longbow::transport

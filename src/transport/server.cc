@@ -21,13 +21,15 @@
 #include <longbow/error.h>
 #include <longbow/log.h>
 
+#include "transport/acceptor.h"
 #include "transport/connections.h"
 #include "transport/grpc_log.h"
 #include "transport/health_service.h"
-#include "transport/listen_address.h"
+#include "transport/listening_socket.h"
 #include "transport/method.h"
 #include "transport/rpc_stream.h"
 #include "transport/server_call.h"
+#include "transport/tls_check.h"
 
 namespace longbow::transport {
 namespace {
@@ -133,8 +135,6 @@ void SetConnectionRules(const ServerOptions& options, grpc::ServerBuilder* build
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                               kMinClientPingMs);
-  // Two servers that share a port would each get some of the calls.
-  builder->AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
 }
 
 std::shared_ptr<grpc::ServerCredentials> MakeCredentials(const std::optional<TlsOptions>& tls) {
@@ -168,8 +168,10 @@ class GrpcServer final : public Server {
     if (options.addresses.empty()) {
       return MakeError(ErrorCode::kBadArgument, "A server needs an address to listen on");
     }
+    if (options.tls) ARROW_RETURN_NOT_OK(CheckTls(*options.tls));
     for (const std::string& address : options.addresses) {
-      ARROW_RETURN_NOT_OK(CheckListenAddress(address));
+      ARROW_ASSIGN_OR_RAISE(auto socket, ListeningSocket::Bind(address));
+      sockets_.push_back(std::move(socket));
     }
     // Debian's gRPC comes with a build of Abseil whose every lock looks for deadlocks.
     absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
@@ -181,27 +183,26 @@ class GrpcServer final : public Server {
     SetConnectionRules(options, &builder);
     builder.RegisterAsyncGenericService(&service_);
     threads_.emplace(RpcThreadCount(options), &builder);
-    const auto credentials = MakeCredentials(options.tls);
-    std::vector<int> bound(options.addresses.size(), 0);
-    for (size_t i = 0; i < bound.size(); ++i) {
-      // A client on this machine that may open the socket's file needs no encryption.
-      const std::string& address = options.addresses[i];
-      builder.AddListeningPort(
-          address, IsUnixAddress(address) ? grpc::InsecureServerCredentials() : credentials,
-          &bound[i]);
-    }
+    // A client on this machine that may open the socket's file needs no encryption.
+    const auto unix_takes = AddTaker(&builder, grpc::InsecureServerCredentials());
+    const auto tcp_takes = AddTaker(&builder, MakeCredentials(options.tls));
     server_ = builder.BuildAndStart();
-    if (server_ == nullptr) return StartFailed(options, bound);
-    for (size_t i = 0; i < bound.size(); ++i) {
-      if (IsUnixAddress(options.addresses[i])) {
-        unix_paths_.push_back(options.addresses[i].substr(kUnixScheme.size()));
-      } else {
-        ports_.push_back(bound[i]);
-      }
+    if (server_ == nullptr) {
+      return MakeError(ErrorCode::kInternalError, "gRPC does not start; its log says why");
+    }
+    std::vector<Acceptor::Source> sources;
+    for (const ListeningSocket& socket : sockets_) {
+      const bool is_unix = !socket.path().empty();
+      if (is_unix) unix_paths_.push_back(socket.path());
+      if (!is_unix) ports_.push_back(socket.port());
+      sources.push_back({&socket, is_unix ? unix_takes : tcp_takes});
     }
     SetServing(false);
     threads_->Start(&service_, &accept_);
-    return arrow::Status::OK();
+    acceptor_.emplace(
+        AcceptorOptions{options.max_connections, options.keepalive_timeout_sec, host_->logger},
+        std::move(sources), [this] { return CountConnections(ports_, unix_paths_); });
+    return acceptor_->Start();
   }
 
   const std::vector<int>& ports() const override { return ports_; }
@@ -219,6 +220,8 @@ class GrpcServer final : public Server {
     health_.Stop();
     const bool all_ended = open_calls_.WaitForNone(grace);
     const bool polite = all_ended && grace.count() > 0;
+    acceptor_.reset();
+    sockets_.clear();
     if (!all_ended) SeverConnections(ports_, unix_paths_);
     server_->Shutdown(std::chrono::system_clock::now() +
                       (polite ? std::min(grace, kGoodByeLimit) : std::chrono::milliseconds(0)));
@@ -250,19 +253,21 @@ class GrpcServer final : public Server {
     }
   }
 
-  static arrow::Status StartFailed(const ServerOptions& options, const std::vector<int>& bound) {
-    const auto failed =
-        std::find_if(bound.begin(), bound.end(), [](int port) { return port <= 0; });
-    const std::string address =
-        failed == bound.end() ? options.addresses[0] : options.addresses[failed - bound.begin()];
-    std::string message = "Cannot listen on '" + address + "'";
-    if (options.tls && !IsUnixAddress(address)) {
-      message +=
-          ": check that the certificate and the private key are PEM texts, and belong together";
-    } else {
-      message += ": another program may have taken it meanwhile. Choose another address";
-    }
-    return MakeError(ErrorCode::kBadArgument, std::move(message));
+  using Taker = std::function<void(int listener, int connection)>;
+
+  /// gRPC as the owner of connections that are accepted here.
+  static Taker AddTaker(grpc::ServerBuilder* builder,
+                        const std::shared_ptr<grpc::ServerCredentials>& credentials) {
+    using ExternalConnectionType = grpc::ServerBuilder::experimental_type::ExternalConnectionType;
+    std::shared_ptr<grpc::experimental::ExternalConnectionAcceptor> owner =
+        builder->experimental().AddExternalConnectionAcceptor(ExternalConnectionType::FROM_FD,
+                                                              credentials);
+    return [owner](int listener, int connection) {
+      grpc::experimental::ExternalConnectionAcceptor::NewConnectionParameters parameters;
+      parameters.listener_fd = listener;
+      parameters.fd = connection;
+      owner->HandleNewConnection(&parameters);
+    };
   }
 
   const GrpcLog grpc_log_;
@@ -277,8 +282,10 @@ class GrpcServer final : public Server {
   grpc::AsyncGenericService service_;
   std::optional<RpcThreads> threads_;
   std::unique_ptr<grpc::Server> server_;
+  std::vector<ListeningSocket> sockets_;
   std::vector<int> ports_;
   std::vector<std::string> unix_paths_;
+  std::optional<Acceptor> acceptor_;
   std::mutex shutdown_mutex_;
   bool shut_down_ = false;
 };

@@ -39,6 +39,7 @@ struct ServerOptions {
   /// What gRPC may hold of unread messages in all; 0: no limit.
   int64_t memory_quota_bytes = 0;
   int max_threads = 16;            ///< that serve RPCs; one per processor up to this
+  int max_connections = 10000;     ///< open at a time; more are closed at once
   int max_concurrent_streams = 0;  ///< per connection; 0: no limit
   int max_connection_age_sec = 0;  ///< 0: for ever
   int max_connection_idle_sec = 0;

@@ -7,6 +7,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 
 #include <arrow/flight/api.h>
 #include <gtest/gtest.h>
@@ -101,6 +102,22 @@ TEST_F(TlsTest, Encrypts) {
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_FALSE(Ask(flight::FlightClientOptions::Defaults()).ok());
   EXPECT_FALSE(Ask(flight::FlightClientOptions::Defaults(), /*encrypted=*/false).ok());
+}
+
+TEST_F(TlsTest, WhatDoesNotBelongTogetherIsAnError) {
+  ServerOptions options;
+  options.addresses = {"127.0.0.1:0"};
+  const Identity one = MakeIdentity();
+  const auto problem = [&](TlsOptions tls) {
+    options.tls = std::move(tls);
+    return Server::Start(options, &handler_, nullptr).status().message();
+  };
+  EXPECT_EQ(problem({one.certificate_pem, MakeIdentity().private_key_pem, ""}),
+            "TLS cannot be used: the private key is not that of the certificate");
+  EXPECT_NE(problem({one.certificate_pem, one.certificate_pem, ""}).find("the private key is no"),
+            std::string::npos);
+  EXPECT_NE(problem({one.certificate_pem, one.private_key_pem, "no pem"}).find("root certificate"),
+            std::string::npos);
 }
 
 TEST_F(TlsTest, AsksClientsForTheirCertificate) {
