@@ -19,6 +19,8 @@
 namespace longbow::transport {
 namespace {
 
+// What the address of a socket in the file system begins with.
+constexpr std::string_view kUnixScheme = "unix:";
 // Connections that wait to be accepted; the system has a limit of its own.
 constexpr int kBacklog = 4096;
 // With port 0, the port that the first of several addresses got may be taken for another one.
@@ -176,8 +178,6 @@ bool IsAllOfTheMachine(const std::string& host) {
 
 }  // namespace
 
-bool IsUnixAddress(const std::string& address) { return address.starts_with(kUnixScheme); }
-
 Descriptor::Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
 
 Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
@@ -190,7 +190,7 @@ Descriptor::~Descriptor() {
 }
 
 arrow::Result<ListeningSocket> ListeningSocket::Bind(const std::string& address) {
-  return IsUnixAddress(address) ? BindUnix(address) : BindTcp(address);
+  return address.starts_with(kUnixScheme) ? BindUnix(address) : BindTcp(address);
 }
 
 ListeningSocket::~ListeningSocket() {

@@ -6,18 +6,11 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <arrow/result.h>
 
 namespace longbow::transport {
-
-/// What the address of a socket in the file system begins with.
-inline constexpr std::string_view kUnixScheme = "unix:";
-
-/// Whether `address` is one of a socket in the file system.
-bool IsUnixAddress(const std::string& address);
 
 /// An open file descriptor, closed with its owner.
 class Descriptor {

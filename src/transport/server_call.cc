@@ -214,7 +214,8 @@ void ServerCall::FinishOnce(const arrow::Status& status) {
     if (finished_) return;
     finished_ = true;
     dropped.swap(cancel_callback_);
-    EndWell();
+    if (CutsOffClient()) return Linger();
+    stream_->StartFinish(grpc::Status::OK);
     return;
   }
   const WireError wire = ToWire(status);
@@ -242,11 +243,6 @@ void ServerCall::CancelIfStalled() {
     }
     Unref();
   });
-}
-
-void ServerCall::EndWell() {
-  if (CutsOffClient()) return Linger();
-  stream_->StartFinish(grpc::Status::OK);
 }
 
 bool ServerCall::CutsOffClient() const {

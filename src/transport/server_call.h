@@ -116,8 +116,6 @@ class ServerCall final : public Call, private RpcStream::Listener {
   /// Cancels the call when what is still to be written does not get through in time. The lock is
   /// held.
   void CancelIfStalled();
-  /// Ends the call well, now or when its client is ready for that. The lock is held.
-  void EndWell();
   /// Whether a client that still sends would be cut off. gRPC ends a call for good when its server
   /// does, and clients whose next message then fails drop what they have not read yet. The lock is
   /// held.
