@@ -23,9 +23,11 @@ ROOT = Path(__file__).resolve().parents[2]
 # The folders of src/, lowest first: each may include itself and what stands before it.
 LAYERS = [
     "base",
+    "secret",
     "config",
     "telemetry",
     "http",
+    "access",
     "payload",
     "cluster",
     "task",
@@ -39,7 +41,7 @@ LAYERS = [
 # Headers that cost seconds to compile; a header of ours may not pass that on to other folders.
 HEAVY_HEADERS = re.compile(
     r"^(arrow/api\.h|arrow/flight/(api|client|server|types)\.h|grpcpp/|grpc/|google/protobuf/|spdlog/|"
-    r"nlohmann/json\.hpp|toml\+\+/|httplib\.h|CLI/|prometheus/|duckdb\.hpp|longbow/v1/)"
+    r"nlohmann/json\.hpp|toml\+\+/|httplib\.h|microhttpd\.h|cjose/|CLI/|prometheus/|duckdb\.hpp|longbow/v1/)"
 )
 VAGUE_WORD = r"(?:Utils?|Helpers?|Common|Managers?)"
 VAGUE_FILE = re.compile(r"(^|[_-])(utils?|helpers?|common|managers?)([_.-]|$)")

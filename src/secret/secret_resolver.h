@@ -1,0 +1,151 @@
+/// \file
+/// References in settings to the secrets that they mean, kept fresh.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include <longbow/clock.h>
+#include <longbow/log.h>
+
+#include "base/random.h"
+#include "secret/backoff.h"
+#include "secret/redactor.h"
+#include "secret/secret_source.h"
+
+namespace longbow::secret {
+
+struct SecretResolverOptions {
+  /// Before a reading or an upkeep that failed is tried again.
+  BackoffLimits retry{std::chrono::milliseconds(1'000), std::chrono::milliseconds(60'000)};
+  /// Between log lines about one reference that keeps failing.
+  std::chrono::milliseconds log_interval{60'000};
+  size_t max_references = 10'000;  ///< more are refused: RESOURCE_EXHAUSTED
+};
+
+/// What a resolver uses. All outlive it.
+struct SecretResolverParts {
+  SecretSource* environment = nullptr;
+  SecretSource* file = nullptr;
+  SecretSource* vault = nullptr;  ///< null where Vault is not set up
+  const Clock* clock = nullptr;
+  Random* random = nullptr;
+  Logger* logger = nullptr;  ///< may be null
+  /// Is told which references have a new value, with no lock held, on the thread that found out.
+  /// `Resolve` gives the new values; the old ones are redacted until it returns. May be empty. Must
+  /// not throw.
+  std::function<void(const std::set<std::string>&)> on_change;
+};
+
+/// A secret that could not be read again: its old value is in use.
+struct StaleSecret {
+  std::string reference;
+  WallTime since;      ///< the first of the failures in a row
+  std::string reason;  ///< the last one, without values
+};
+
+/// Remembers each reference that was resolved, and reads it again when its source says so: a file
+/// that has changed, a lease that has ended. A reading that fails keeps the old value and is tried
+/// again.
+///
+/// Thread-safe. After `Start`, one thread does the reading again, files first. A Vault out of reach
+/// holds it up by one reading's and one upkeep's deadline a turn, however many references wait for
+/// it; a changed file is seen after its poll interval and that.
+class SecretResolver {
+ public:
+  SecretResolver(SecretResolverOptions options, SecretResolverParts parts);
+  /// Interrupts the sources and waits for the thread.
+  ~SecretResolver();
+  SecretResolver(const SecretResolver&) = delete;
+  SecretResolver& operator=(const SecretResolver&) = delete;
+
+  /// Starts the thread. Call once.
+  void Start();
+
+  /// What `text` means: the secret of a reference, or the text itself (see `LiteralValue`). Blocks,
+  /// up to the source's bound, for a reference that was not resolved before. Errors: BAD_ARGUMENT
+  /// for a reference that is not well-formed, or to a Vault that is not set up; the source's. All
+  /// name the reference.
+  arrow::Result<std::string> Resolve(std::string_view text);
+
+  /// For health: what is stale, in the order of the references.
+  std::vector<StaleSecret> status() const;
+
+  /// Whether `text` is a resolved secret of at least `kMinRedactedBytes`.
+  bool IsKnownSecret(std::string_view text) const;
+  /// `text` with every resolved secret in it replaced (see `Redactor`).
+  std::string Redact(std::string text) const;
+
+  /// Does what is due, and tells when there is something next; nothing where never. What the thread
+  /// calls; a test calls it instead of `Start`. Blocks as the sources do.
+  std::optional<MonotonicTime> RunDue();
+
+ private:
+  struct Entry {
+    SecretReference reference;
+    SecretValue secret;
+    std::optional<MonotonicTime> due;
+    int failures = 0;
+    WallTime stale_since;
+    std::string reason;
+    std::optional<MonotonicTime> logged;
+  };
+  /// A source's upkeep.
+  struct Upkeep {
+    SecretSource* source;
+    int failures = 0;
+    std::optional<MonotonicTime> logged;
+  };
+
+  void Run();
+  SecretSource* SourceOf(SecretScheme scheme) const;
+  arrow::Result<std::string> Read(const SecretReference& reference);
+  std::optional<MonotonicTime> DueAfter(const SecretValue& value) const;
+  /// The references that are due, those that do not block first.
+  std::vector<SecretReference> DueReferences() const;
+  enum class Outcome { kSame, kChanged, kFailed, kUnreachable };
+  /// Reads one again.
+  Outcome Refresh(const SecretReference& reference);
+  Outcome Store(const std::string& text, const arrow::Result<SecretValue>& read);
+  void TellFailure(Entry* entry, const arrow::Status& status);
+  /// Whether no line about it was written lately; counts this one.
+  bool MayLog(std::optional<MonotonicTime>* logged) const;
+  void KeepUp(Upkeep* upkeep);
+  bool stopping() const;
+  std::optional<MonotonicTime> NextDue() const;
+  /// Makes a new redactor of the current values and `also`. With the lock held.
+  void RebuildRedactor(const std::vector<SecretValue>& also);
+  std::shared_ptr<const Redactor> redactor() const;
+
+  const SecretResolverOptions options_;
+  const SecretResolverParts parts_;
+  std::vector<Upkeep> upkeeps_;  // only RunDue touches them
+  std::mutex run_mutex_;         // one RunDue at a time
+
+  mutable std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stopping_ = false;
+  bool woken_ = false;
+  std::map<std::string, Entry, std::less<>> entries_;  // by the reference's text
+  std::vector<SecretValue> replaced_;                  // redacted until on_change has returned
+
+  mutable std::mutex redactor_mutex_;  // last in the order of locks
+  std::shared_ptr<const Redactor> redactor_;
+  std::thread thread_;
+};
+
+}  // namespace longbow::secret
