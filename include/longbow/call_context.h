@@ -7,10 +7,20 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <longbow/clock.h>
+#include <longbow/log.h>
+#include <longbow/principal.h>
 
 namespace longbow {
+
+/// The certificate that a client of mutual TLS has shown, and the server has checked.
+struct PeerCertificate {
+  std::string subject;                         ///< RFC 2253: `CN=etl,O=Example`
+  std::string common_name;                     ///< may be empty
+  std::vector<std::string> alternative_names;  ///< DNS names, URIs, addresses
+};
 
 /// One call. Owned by the server; valid while the module's function runs, and, for the functions
 /// that return a stream or a handler, until that is destroyed. Thread-safe.
@@ -25,8 +35,17 @@ class CallContext {
   virtual const Headers& headers() const = 0;
   /// The caller's address, such as `ipv4:127.0.0.1:51234`.
   virtual const std::string& peer() const = 0;
+  /// Nothing where the client showed none.
+  virtual const std::optional<PeerCertificate>& peer_certificate() const = 0;
+  /// Who calls; `anonymous` while that is not known yet, and where nobody is asked.
+  virtual const Principal& principal() const = 0;
   /// In all log lines of the call, and sent back to the client.
   virtual const std::string& request_id() const = 0;
+  /// W3C's `traceparent` of the call's span, to be sent with calls that are made on its behalf;
+  /// empty where there is no trace.
+  virtual std::string traceparent() const = 0;
+  /// Puts request id and trace id into each line.
+  virtual Logger& logger() const = 0;
   /// Nothing where the client set none.
   virtual std::optional<MonotonicTime> deadline() const = 0;
   /// Whether the client has gone, cancelled, or run out of time.

@@ -117,6 +117,14 @@ class FlightStore {
 
   /// The revision of the newest change, 0 before the first.
   virtual int64_t revision() const = 0;
+
+  /// What is stored, and how much may be; zeros where the store does not count. For people.
+  struct Usage {
+    int64_t flights = 0;
+    int64_t bytes = 0;
+    int64_t limit_bytes = 0;  ///< 0: none
+  };
+  virtual Usage usage() const { return {}; }
 };
 
 }  // namespace longbow

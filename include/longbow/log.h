@@ -19,11 +19,20 @@ class Logger {
  public:
   virtual ~Logger() = default;
   virtual void Log(LogLevel level, std::string_view message, const LogFields& fields = {}) = 0;
+  /// Whether a line of that level would be written: what makes costly fields asks first.
+  virtual bool enabled(LogLevel level) const = 0;
 
   void Debug(std::string_view m, const LogFields& f = {}) { Log(LogLevel::kDebug, m, f); }
   void Info(std::string_view m, const LogFields& f = {}) { Log(LogLevel::kInfo, m, f); }
   void Warning(std::string_view m, const LogFields& f = {}) { Log(LogLevel::kWarning, m, f); }
   void Error(std::string_view m, const LogFields& f = {}) { Log(LogLevel::kError, m, f); }
+};
+
+/// Writes nothing.
+class NullLogger : public Logger {
+ public:
+  void Log(LogLevel, std::string_view, const LogFields&) override {}
+  bool enabled(LogLevel) const override { return false; }
 };
 
 }  // namespace longbow

@@ -4,8 +4,9 @@
 /// The life of a module: the loader reads the library's identity from the file and compares it with
 /// its own; loads the library, which is never unloaded; creates the `Module`; checks the settings
 /// against `SettingsSections`; calls `Register`, whose registrations take effect only if all of it
-/// succeeds; calls `Start` in the order of loading, and at the end `Stop` in the reverse order.
-/// All of these come from one thread, one at a time, and may block.
+/// succeeds; calls `Start`, of a module behind those that it depends on and otherwise in the order
+/// of loading, and at the end `Stop` in the reverse order. All of these come one at a time, and may
+/// block; `Start` and `Stop` have a deadline, after which the process gives up.
 #pragma once
 
 #include <memory>
@@ -15,10 +16,13 @@
 #include <arrow/result.h>
 #include <arrow/type_fwd.h>
 
+#include <longbow/authenticator.h>
 #include <longbow/clock.h>
 #include <longbow/flight_methods.h>
 #include <longbow/flight_store.h>
+#include <longbow/health.h>
 #include <longbow/log.h>
+#include <longbow/metrics.h>
 #include <longbow/service.h>
 #include <longbow/settings.h>
 #include <longbow/version.h>
@@ -28,10 +32,13 @@ namespace longbow {
 /// What the server lends to a module, for as long as the module lives.
 struct ModuleContext {
   const Settings& settings;
+  /// Its lines name the module; the setting `log_levels` of `[log]` sets its level.
   Logger& logger;
   const Clock& clock;
   /// Counts what the module's results take. Never null.
   arrow::MemoryPool* memory_pool;
+  HealthReporter& health;
+  Metrics& metrics;
 };
 
 /// Collects what a module provides. A name that is taken makes the whole module fail.
@@ -43,6 +50,8 @@ class Registrar {
   /// At most one per node. Errors: ALREADY_EXISTS.
   virtual arrow::Status SetFlightStore(std::shared_ptr<FlightStore> store) = 0;
   virtual arrow::Status AddFlightMethods(std::shared_ptr<FlightMethods> methods) = 0;
+  /// At most one per node. Errors: ALREADY_EXISTS.
+  virtual arrow::Status SetAuthenticator(std::shared_ptr<Authenticator> authenticator) = 0;
 };
 
 /// What a module's library creates.
@@ -51,8 +60,14 @@ class Module {
   virtual ~Module() = default;
   /// The module's own tables of the settings.
   virtual std::vector<SettingsSection> SettingsSections() const { return {}; }
+  /// Names of modules that must have started before this one.
+  virtual std::vector<std::string> DependsOn() const { return {}; }
   virtual arrow::Status Register(const ModuleContext& context, Registrar& registrar) = 0;
   virtual arrow::Status Start();
+  /// The settings have changed while the module runs: a secret has a new value, or the operator had
+  /// the files read again. Settings that are not `reloadable` have kept their values. `settings`
+  /// is valid until the next call, or the module's end. By default nothing happens.
+  virtual void ApplySettings(const Settings& settings);
   /// No call of the module is running any more, and none will come.
   virtual void Stop() {}
 };

@@ -19,6 +19,8 @@
 
 #include <longbow/call_context.h>
 #include <longbow/flight_store.h>
+#include <longbow/log.h>
+#include <longbow/principal.h>
 #include <longbow/value.h>
 
 namespace longbow {
@@ -87,6 +89,13 @@ class TaskContext {
   virtual void SetCancelCallback(std::function<void()> callback) = 0;
   /// From 0 to 1, for those who poll.
   virtual void SetProgress(double fraction) = 0;
+  /// Who sent the command that this one is, or is a part of.
+  virtual const Principal& principal() const = 0;
+  /// W3C's `traceparent` of the task's span, to be sent with calls that it makes; empty where there
+  /// is no trace.
+  virtual std::string traceparent() const = 0;
+  /// Puts task, request id and trace id into each line.
+  virtual Logger& logger() const = 0;
   /// COMMAND_CANCELLED.
   arrow::Status CancelledError() const;
 };

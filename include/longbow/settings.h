@@ -38,6 +38,8 @@ struct SettingSpec {
   std::vector<std::string> choices = {};               ///< texts: the allowed ones; empty: any
   bool required = false;  ///< must be set; only sensible in a repeated section
   bool secret = false;    ///< its value is never printed
+  /// A new value is taken over without a restart (`Module::ApplySettings`).
+  bool reloadable = false;
 };
 
 /// A TOML table: `[name]`, or, where `repeated`, any number of `[name.KEY]`.

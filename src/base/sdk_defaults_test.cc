@@ -27,7 +27,11 @@ class OneRequestContext : public CallContext {
   }
   const Headers& headers() const override { return headers_; }
   const std::string& peer() const override { return text_; }
+  const std::optional<PeerCertificate>& peer_certificate() const override { return certificate_; }
+  const Principal& principal() const override { return principal_; }
   const std::string& request_id() const override { return text_; }
+  std::string traceparent() const override { return text_; }
+  Logger& logger() const override { return logger_; }
   std::optional<MonotonicTime> deadline() const override { return std::nullopt; }
   bool cancelled() const override { return false; }
   void AddResponseHeader(std::string_view, std::string_view) override {}
@@ -35,6 +39,9 @@ class OneRequestContext : public CallContext {
  private:
   Headers headers_;
   std::string text_;
+  std::optional<PeerCertificate> certificate_;
+  Principal principal_;
+  mutable NullLogger logger_;
 };
 
 TEST(SdkDefaults, RawMethodsHandleNothing) {

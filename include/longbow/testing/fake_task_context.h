@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <longbow/service.h>
+#include <longbow/testing/recording_logger.h>
 
 namespace longbow::testing {
 
@@ -37,6 +38,14 @@ class FakeTaskContext : public TaskContext {
     std::lock_guard lock(mutex_);
     progress_ = fraction;
   }
+
+  const Principal& principal() const override { return principal_; }
+  std::string traceparent() const override { return traceparent_; }
+  RecordingLogger& logger() const override { return logger_; }
+
+  /// Before the service is run.
+  void SetPrincipal(Principal principal) { principal_ = std::move(principal); }
+  void SetTraceparent(std::string traceparent) { traceparent_ = std::move(traceparent); }
 
   /// Cancels, and runs the callback here. Idempotent.
   void Cancel() {
@@ -66,6 +75,9 @@ class FakeTaskContext : public TaskContext {
   }
 
   const std::string task_id_;
+  Principal principal_;
+  std::string traceparent_;
+  mutable RecordingLogger logger_;
   mutable std::mutex mutex_;
   std::condition_variable idle_;
   bool cancelled_ = false;

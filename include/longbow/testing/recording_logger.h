@@ -27,6 +27,7 @@ class RecordingLogger : public Logger {
     std::lock_guard lock(mutex_);
     lines_.push_back(std::move(line));
   }
+  bool enabled(LogLevel) const override { return true; }
 
   /// All lines so far.
   std::vector<Line> lines() const {
