@@ -1,223 +1,292 @@
 #include "telemetry/logger.h"
 
-#include <cerrno>
-#include <cstdio>
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstddef>
 #include <mutex>
-#include <string>
+#include <shared_mutex>
 #include <utility>
+#include <vector>
 
-#include <poll.h>
-#include <unistd.h>
-
-#include <spdlog/logger.h>
-#include <spdlog/pattern_formatter.h>
-#include <spdlog/sinks/base_sink.h>
+#include <longbow/error.h>
 
 #include "base/utf8.h"
+#include "telemetry/log_format.h"
+#include "telemetry/log_output.h"
+#include "telemetry/log_repeats.h"
 
 namespace longbow::telemetry {
 namespace {
 
-// A pipe that poll() calls writable takes this much without blocking.
-constexpr size_t kChunkBytes = 4096;
-constexpr size_t kMaxValueBytes = 16 * 1024;
+constexpr size_t kMaxComponents = 256;
+constexpr size_t kMaxComponentBytes = 64;
+constexpr size_t kMaxKeyBytes = 64;
+constexpr std::string_view kOtherComponent = "other";
 
-spdlog::level::level_enum ToSpdlog(LogLevel level) {
-  switch (level) {
-    case LogLevel::kDebug:
-      return spdlog::level::debug;
-    case LogLevel::kInfo:
-      return spdlog::level::info;
-    case LogLevel::kWarning:
-      return spdlog::level::warn;
-    case LogLevel::kError:
-      return spdlog::level::err;
-  }
-  return spdlog::level::info;
+LogLevel LevelOf(std::string_view component, LogLevel level, const ComponentLevels& levels) {
+  const auto found = levels.find(component);
+  return found == levels.end() ? level : found->second;
 }
 
-std::string_view ColourOf(spdlog::level::level_enum level) {
-  switch (level) {
-    case spdlog::level::debug:
-      return "\033[36m";
-    case spdlog::level::warn:
-      return "\033[33m";
-    case spdlog::level::err:
-      return "\033[31m";
-    default:
-      return "\033[32m";
-  }
-}
+class DescriptorLog;
 
-// Appends `text` as a JSON string.
-void AppendJson(std::string_view text, std::string* out) {
-  const std::string valid = ReplaceInvalidUtf8(CutToBytes(text, kMaxValueBytes));
-  *out += '"';
-  for (char c : valid) {
-    switch (c) {
-      case '"':
-        *out += "\\\"";
-        break;
-      case '\\':
-        *out += "\\\\";
-        break;
-      case '\n':
-        *out += "\\n";
-        break;
-      default:
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-          char escape[8];
-          std::snprintf(escape, sizeof(escape), "\\u%04x", static_cast<unsigned char>(c));
-          *out += escape;
-        } else {
-          *out += c;
-        }
-    }
-  }
-  *out += '"';
-}
-
-// `"message":"...","task":"..."`: what follows time and level.
-std::string JsonMembers(std::string_view message, const LogFields& fields) {
-  std::string out = "\"message\":";
-  AppendJson(message, &out);
-  for (const auto& [name, value] : fields) {
-    std::string unique(name);
-    if (unique == "time" || unique == "level" || unique == "message") unique += '_';
-    out += ',';
-    AppendJson(unique, &out);
-    out += ':';
-    AppendJson(value, &out);
-  }
-  return out;
-}
-
-// Control characters could make a terminal do things; a new line in a message is kept readable.
-void AppendPlain(std::string_view text, std::string* out) {
-  for (char c : CutToBytes(text, kMaxValueBytes)) {
-    if (c == '\n') {
-      *out += "\n    ";
-    } else {
-      *out += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-    }
-  }
-}
-
-std::string PlainText(std::string_view message, const LogFields& fields) {
-  std::string out;
-  AppendPlain(message, &out);
-  for (const auto& [name, value] : fields) {
-    out += "  ";
-    AppendPlain(name, &out);
-    out += '=';
-    AppendPlain(value, &out);
-  }
-  return out;
-}
-
-// Writes lines to a descriptor that may be a pipe whose reader has stopped.
-class DescriptorSink : public spdlog::sinks::base_sink<std::mutex> {
+// One component's. Its level is all that is asked for where a line is not wanted.
+class ComponentLogger : public Logger {
  public:
-  explicit DescriptorSink(const LogOptions& options) : options_(options) {}
+  ComponentLogger(DescriptorLog* log, std::string_view name, LogLevel level)
+      : log_(log), name_(name), level_(level) {}
 
- protected:
-  void sink_it_(const spdlog::details::log_msg& msg) override {
-    if (dropped_ > 0 && !WriteLine(DroppedNotice(msg))) {
-      ++dropped_;
-      return;
-    }
-    dropped_ = 0;
-    if (!WriteLine(Format(msg))) ++dropped_;
+  void Log(LogLevel level, std::string_view message, const LogFields& fields) override;
+  bool enabled(LogLevel level) const override {
+    return level >= level_.load(std::memory_order_relaxed);
   }
-  void flush_() override {}
+  void set_level(LogLevel level) { level_.store(level, std::memory_order_relaxed); }
+  const std::string& name() const { return name_; }
 
  private:
-  std::string Format(const spdlog::details::log_msg& msg) {
-    spdlog::memory_buf_t buffer;
-    // Forgets the range of an earlier line that the pattern marked for colours.
-    msg.color_range_start = msg.color_range_end = 0;
-    formatter_->format(msg, buffer);
-    std::string line(buffer.data(), buffer.size());
-    if (options_.colours && msg.color_range_end > msg.color_range_start) {
-      line.insert(msg.color_range_end, "\033[0m");
-      line.insert(msg.color_range_start, ColourOf(msg.level));
-    }
-    return line;
-  }
-
-  std::string DroppedNotice(const spdlog::details::log_msg& like) {
-    const std::string text = "Log lines were dropped, because their reader was too slow";
-    const LogFields fields = {{"dropped", std::to_string(dropped_)}};
-    const std::string payload =
-        options_.for_people ? PlainText(text, fields) : JsonMembers(text, fields);
-    return Format(spdlog::details::log_msg(like.time, {}, {}, spdlog::level::warn, payload));
-  }
-
-  // False where nothing could be written in time.
-  bool WriteLine(const std::string& line) {
-    std::string_view rest(line);
-    std::string closed;
-    if (torn_) {
-      closed = "\n" + line;
-      rest = closed;
-    }
-    int wait_ms = dropped_ > 0 ? 0 : options_.max_wait_ms;
-    const size_t size = rest.size();
-    while (!rest.empty()) {
-      struct pollfd poll_fd = {options_.fd, POLLOUT, 0};
-      const int ready = poll(&poll_fd, 1, wait_ms);
-      if (ready < 0 && errno == EINTR) continue;
-      if (ready <= 0) break;
-      const ssize_t written =
-          write(options_.fd, rest.data(), rest.size() < kChunkBytes ? rest.size() : kChunkBytes);
-      if (written < 0 && errno == EINTR) continue;
-      if (written <= 0) break;
-      rest.remove_prefix(static_cast<size_t>(written));
-    }
-    // A line that broke off in its middle is ended before the next one.
-    if (rest.size() < size) torn_ = !rest.empty();
-    return rest.empty();
-  }
-
-  const LogOptions options_;
-  bool torn_ = false;
-  int64_t dropped_ = 0;
+  DescriptorLog* const log_;
+  const std::string name_;
+  std::atomic<LogLevel> level_;
 };
 
-class SpdlogLogger : public Logger {
+class DescriptorLog : public Log {
  public:
-  explicit SpdlogLogger(const LogOptions& options)
-      : for_people_(options.for_people),
-        logger_("longbow", std::make_shared<DescriptorSink>(options)) {
-    logger_.set_level(ToSpdlog(options.level));
-    // spdlog's own handler prints to standard error; there is nobody else to tell.
-    logger_.set_error_handler([](const std::string&) {});
-    logger_.set_formatter(std::make_unique<spdlog::pattern_formatter>(
-        for_people_ ? "%H:%M:%S.%e %^%-7l%$ %v"
-                    : "{\"time\":\"%Y-%m-%dT%H:%M:%S.%eZ\",\"level\":\"%l\",%v}",
-        for_people_ ? spdlog::pattern_time_type::local : spdlog::pattern_time_type::utc));
-  }
+  DescriptorLog(LogOptions options, const Clock* clock)
+      : clock_(clock),
+        max_repeats_(options.max_repeats),
+        format_(options.for_people ? LogFormat::MakeText(options.keys, options.colours)
+                                   : LogFormat::MakeJson(options.keys)),
+        repeats_(options.max_repeats, std::chrono::seconds(options.repeat_window_sec)),
+        redact_(std::move(options.redact)),
+        level_(options.level),
+        component_levels_(std::move(options.component_levels)),
+        root_(this, "", LevelOf("", level_, component_levels_)),
+        other_(this, kOtherComponent, LevelOf(kOtherComponent, level_, component_levels_)) {}
 
-  void Log(LogLevel level, std::string_view message, const LogFields& fields) override {
-    const auto spdlog_level = ToSpdlog(level);
-    if (!logger_.should_log(spdlog_level)) return;
+  ~DescriptorLog() override {
     try {
-      logger_.log(spdlog_level, spdlog::string_view_t(for_people_ ? PlainText(message, fields)
-                                                                  : JsonMembers(message, fields)));
+      if (output_ == nullptr) return;
+      for (const RepeatedLine& line : repeats_.TakeAll()) WriteRepeated(line);
+      output_->TellDropped();
     } catch (...) {
-      // No memory for a line: it is lost, the server goes on.
+      // No memory; the log ends anyway.
     }
   }
 
+  arrow::Status Open(const LogOptions& options) {
+    LogOutputOptions output{options.file, options.fd, options.max_wait_ms,
+                            [this](int64_t dropped, std::string_view reason) {
+                              return DroppedNotice(dropped, reason);
+                            }};
+    return LogOutput::Open(std::move(output)).Value(&output_);
+  }
+
+  Logger& component(std::string_view name) override {
+    name = CutToBytes(name, kMaxComponentBytes);
+    if (name.empty()) return root_;
+    {
+      std::shared_lock lock(components_mutex_);
+      const auto found = components_.find(name);
+      if (found != components_.end()) return *found->second;
+    }
+    std::unique_lock lock(components_mutex_);
+    const auto found = components_.find(name);
+    if (found != components_.end()) return *found->second;
+    if (components_.size() >= kMaxComponents) return other_;
+    try {
+      auto logger =
+          std::make_unique<ComponentLogger>(this, name, LevelOf(name, level_, component_levels_));
+      return *components_.emplace(name, std::move(logger)).first->second;
+    } catch (...) {
+      // No memory for one of its own.
+      return other_;
+    }
+  }
+
+  void SetLevels(LogLevel level, ComponentLevels component_levels) override {
+    std::unique_lock lock(components_mutex_);
+    level_ = level;
+    component_levels_ = std::move(component_levels);
+    for (ComponentLogger* logger : {&root_, &other_}) SetLevel(logger);
+    for (auto& [name, logger] : components_) SetLevel(logger.get());
+  }
+
+  void SetRedact(LogRedaction redact) override {
+    std::unique_lock lock(redact_mutex_);
+    redact_.swap(redact);
+  }
+
+  arrow::Status Reopen() override { return output_->Reopen(); }
+
+  void Tick() override {
+    try {
+      WriteEnded();
+      output_->TellDropped();
+    } catch (...) {
+      // No memory; the next tick tries again.
+    }
+  }
+
+  Statistics statistics() const override {
+    return {output_->written(), output_->dropped() + lost_.load(std::memory_order_relaxed),
+            suppressed_.load(std::memory_order_relaxed)};
+  }
+
+  void WriteLine(const LogLine& line) noexcept {
+    try {
+      WriteEnded();
+      // Other lines are not limited: each finished call has its own.
+      if (line.level >= LogLevel::kWarning && max_repeats_ > 0 && !Admit(line)) return;
+      WriteNow(line);
+    } catch (...) {
+      // No memory for a line, or what redacts has failed: it is lost, the server goes on.
+      lost_.fetch_add(1, std::memory_order_relaxed);
+    }
+  }
+
+  WallTime WallNow() const { return clock_->WallNow(); }
+
  private:
-  const bool for_people_;
-  spdlog::logger logger_;
+  void SetLevel(ComponentLogger* logger) {
+    logger->set_level(LevelOf(logger->name(), level_, component_levels_));
+  }
+
+  bool Admit(const LogLine& line) {
+    std::vector<RepeatedLine> ended;
+    const bool admitted =
+        repeats_.Admit(line.component, line.level, line.message, clock_->Now(), &ended);
+    for (const RepeatedLine& repeated : ended) WriteRepeated(repeated);
+    if (!admitted) suppressed_.fetch_add(1, std::memory_order_relaxed);
+    return admitted;
+  }
+
+  void WriteEnded() {
+    if (repeats_.empty()) return;
+    const MonotonicTime now = clock_->Now();
+    if (!repeats_.MayHaveEnded(now)) return;
+    for (const RepeatedLine& line : repeats_.TakeEnded(now)) WriteRepeated(line);
+  }
+
+  void WriteRepeated(const RepeatedLine& line) {
+    const LogFields fields = {{"repeated", std::to_string(line.count)}};
+    WriteNow({WallNow(), line.level, line.component, line.message, fields});
+  }
+
+  void WriteNow(const LogLine& line) { output_->Write(Finish(line)); }
+
+  std::string Finish(const LogLine& line) {
+    std::string text = format_->Format(line);
+    {
+      std::shared_lock lock(redact_mutex_);
+      if (redact_) redact_(&text);
+    }
+    text += '\n';
+    return text;
+  }
+
+  std::string DroppedNotice(int64_t dropped, std::string_view reason) {
+    const LogFields fields = {{"dropped", std::to_string(dropped)},
+                              {"reason", std::string(reason)}};
+    return Finish({WallNow(), LogLevel::kWarning, "",
+                   "Log lines were dropped, because they could not be written", fields});
+  }
+
+  const Clock* const clock_;
+  const int max_repeats_;
+  const std::unique_ptr<LogFormat> format_;
+  LogRepeats repeats_;
+  std::unique_ptr<LogOutput> output_;
+  std::atomic<int64_t> lost_{0};
+  std::atomic<int64_t> suppressed_{0};
+
+  std::shared_mutex redact_mutex_;
+  LogRedaction redact_;
+
+  std::shared_mutex components_mutex_;
+  LogLevel level_;
+  ComponentLevels component_levels_;
+  ComponentLogger root_;
+  ComponentLogger other_;
+  std::map<std::string, std::unique_ptr<ComponentLogger>, std::less<>> components_;
+};
+
+void ComponentLogger::Log(LogLevel level, std::string_view message, const LogFields& fields) {
+  if (!enabled(level)) return;
+  log_->WriteLine({log_->WallNow(), level, name_, message, fields});
+}
+
+arrow::Status CheckKeys(const LogKeys& keys) {
+  const std::array<std::string_view, 5> names = {keys.time, keys.level, keys.message, keys.trace,
+                                                 "component"};
+  for (size_t i = 0; i < names.size(); ++i) {
+    const std::string_view name = names[i];
+    if (name.empty() || name.size() > kMaxKeyBytes || PlainLength(name) < name.size()) {
+      return MakeError(
+          ErrorCode::kBadArgument, "A key of the log's lines is not a usable name.",
+          "It must have 1 to 64 characters of printable ASCII, no quote, no backslash.");
+    }
+    if (std::find(names.begin(), names.begin() + i, name) != names.begin() + i) {
+      return MakeError(ErrorCode::kBadArgument,
+                       "Two keys of the log's lines are both called " + std::string(name) + ".",
+                       "Time, level, message, trace and component need different names.");
+    }
+  }
+  return arrow::Status::OK();
+}
+
+arrow::Status CheckLimits(const LogOptions& options) {
+  if (options.max_wait_ms < 0 || options.max_repeats < 0 || options.repeat_window_sec <= 0) {
+    return MakeError(ErrorCode::kBadArgument,
+                     "A limit of the log is negative, or a window is empty.",
+                     "max_wait_ms and max_repeats must be 0 or more, repeat_window_sec 1 or more.");
+  }
+  return arrow::Status::OK();
+}
+
+// Keeps alive what its only component needs.
+class LoneLogger : public Logger {
+ public:
+  explicit LoneLogger(const LogOptions& options) : log_(MakeLog(options)) {}
+
+  void Log(LogLevel level, std::string_view message, const LogFields& fields) override {
+    log_->component("").Log(level, message, fields);
+  }
+  bool enabled(LogLevel level) const override { return log_->component("").enabled(level); }
+
+ private:
+  std::unique_ptr<telemetry::Log> MakeLog(const LogOptions& options) const {
+    auto log = telemetry::Log::Make(options, &clock_);
+    if (log.ok()) return *std::move(log);
+    LogOptions plain;
+    plain.level = options.level;
+    plain.for_people = options.for_people;
+    plain.colours = options.colours;
+    plain.fd = options.fd;
+    plain.redact = options.redact;
+    // Nothing in it can be wrong.
+    auto fallback = telemetry::Log::Make(plain, &clock_).ValueOrDie();
+    fallback->component("").Error(log.status().message());
+    return fallback;
+  }
+
+  const SystemClock clock_;
+  const std::unique_ptr<telemetry::Log> log_;
 };
 
 }  // namespace
 
+arrow::Result<std::unique_ptr<Log>> Log::Make(LogOptions options, const Clock* clock) {
+  ARROW_RETURN_NOT_OK(CheckKeys(options.keys));
+  ARROW_RETURN_NOT_OK(CheckLimits(options));
+  auto log = std::make_unique<DescriptorLog>(options, clock);
+  ARROW_RETURN_NOT_OK(log->Open(options));
+  return log;
+}
+
 std::unique_ptr<Logger> MakeLogger(const LogOptions& options) {
-  return std::make_unique<SpdlogLogger>(options);
+  return std::make_unique<LoneLogger>(options);
 }
 
 LogLevel ParseLogLevel(std::string_view name) {
