@@ -10,6 +10,7 @@
 ///      runs; the handler calls `Finish` then too.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +22,8 @@
 
 #include <longbow/call_context.h>
 #include <longbow/flight_store.h>
+
+#include "telemetry/trace_context.h"
 
 namespace longbow::transport {
 
@@ -58,10 +61,13 @@ class Frame {
 
   const std::vector<std::shared_ptr<arrow::Buffer>>& parts() const { return parts_; }
   int64_t size_bytes() const { return size_bytes_; }
+  /// Of a record batch; 0 of all else.
+  int64_t rows() const { return rows_; }
 
  private:
   std::vector<std::shared_ptr<arrow::Buffer>> parts_;
   int64_t size_bytes_ = 0;
+  int64_t rows_ = 0;
 };
 
 /// One incoming `FlightData`, taken apart. The body was copied once, into 64-byte aligned memory of
@@ -88,11 +94,35 @@ enum class WriteHint {
   kMoreFollows,  ///< Another write, or the end, at once: the two may go out together.
 };
 
+/// What went through a call, and what it waited for. The transport counts bytes and the rows that go
+/// out, the handler the rest. Thread-safe.
+struct CallStatistics {
+  std::atomic<int64_t> received_bytes{0};
+  std::atomic<int64_t> sent_bytes{0};
+  std::atomic<int64_t> received_rows{0};
+  std::atomic<int64_t> sent_rows{0};
+  std::atomic<int64_t> admission_ns{0};   ///< until the node let it begin
+  std::atomic<int64_t> task_queue_ns{0};  ///< until a thread began its task
+  std::atomic<int64_t> task_run_ns{0};    ///< from there until the task's outcome was known
+};
+
+/// A name and its value that tell what a call was about: `service`, `task`, `path`.
+using CallAnnotation = std::pair<std::string_view, std::string>;
+
 /// One open RPC. Thread-safe. Held by its handler until `Finish`; dropping the last reference
 /// without it finishes the call as INTERNAL_ERROR.
 class Call : public CallContext {
  public:
   virtual Method method() const = 0;
+
+  virtual CallStatistics& statistics() = 0;
+  /// The call's span, for what is done on its behalf; not valid where there is no trace.
+  virtual telemetry::TraceContext trace() const = 0;
+  /// From now on this is who calls. Once, before anything else looks at the call.
+  virtual void Identify(std::shared_ptr<const Principal> principal) = 0;
+  virtual const std::shared_ptr<const Principal>& shared_principal() const = 0;
+  /// Tells those who look at the call what it is about. `name` lives for ever; a few per call.
+  virtual void Annotate(std::string_view name, std::string value) = 0;
 
   /// Reads the next message as plain bytes. `done` gets the bytes with `kMessage`, else nothing.
   using BytesCallback = std::function<void(ReadOutcome, std::string)>;

@@ -133,6 +133,7 @@ Frame Frame::FlightData(const IpcMessage* message,
   }
   Frame frame;
   frame.parts_ = builder.Finish(&frame.size_bytes_);
+  if (message != nullptr) frame.rows_ = message->rows;
   return frame;
 }
 

@@ -29,7 +29,7 @@
 #include "transport/method.h"
 #include "transport/rpc_stream.h"
 #include "transport/server_call.h"
-#include "transport/tls_check.h"
+#include "transport/tls_credentials.h"
 
 namespace longbow::transport {
 namespace {
@@ -131,29 +131,23 @@ void SetConnectionRules(const ServerOptions& options, grpc::ServerBuilder* build
   set_ms(GRPC_ARG_MAX_CONNECTION_IDLE_MS, options.max_connection_idle_sec);
   set_ms(GRPC_ARG_KEEPALIVE_TIME_MS, options.keepalive_time_sec);
   set_ms(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, options.keepalive_timeout_sec);
+  // What connects and then says nothing is cut off: gRPC would wait for 120 s.
+  set_ms(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, options.keepalive_timeout_sec);
   builder->AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS,
                               kMinClientPingMs);
 }
 
-std::shared_ptr<grpc::ServerCredentials> MakeCredentials(const std::optional<TlsOptions>& tls) {
-  if (!tls) return grpc::InsecureServerCredentials();
-  grpc::SslServerCredentialsOptions ssl(
-      tls->client_root_pem.empty() ? GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE
-                                   : GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
-  ssl.pem_key_cert_pairs.push_back({tls->private_key_pem, tls->certificate_pem});
-  ssl.pem_root_certs = tls->client_root_pem;
-  return grpc::SslServerCredentials(ssl);
-}
-
 class GrpcServer final : public Server {
  public:
   GrpcServer(const ServerOptions& options, CallHandler* handler, Logger* logger)
       : grpc_log_(logger), host_(std::make_shared<CallHost>()), handler_(handler) {
+    host_->observer = options.observer;
+    host_->tracer = options.tracer;
     host_->memory_pool =
         options.memory_pool == nullptr ? arrow::default_memory_pool() : options.memory_pool;
-    host_->logger = logger;
+    host_->logger = logger == nullptr ? &no_logger_ : logger;
     host_->max_message_bytes = options.max_message_bytes;
     host_->timer = Timer::Make(&host_->clock);
     host_->on_done = [this](bool counted) {
@@ -168,7 +162,9 @@ class GrpcServer final : public Server {
     if (options.addresses.empty()) {
       return MakeError(ErrorCode::kBadArgument, "A server needs an address to listen on");
     }
-    if (options.tls) ARROW_RETURN_NOT_OK(CheckTls(*options.tls));
+    if (options.tls) {
+      ARROW_ASSIGN_OR_RAISE(tls_, TlsCredentials::Make(*options.tls, &host_->clock));
+    }
     for (const std::string& address : options.addresses) {
       ARROW_ASSIGN_OR_RAISE(auto socket, ListeningSocket::Bind(address));
       sockets_.push_back(std::move(socket));
@@ -185,7 +181,8 @@ class GrpcServer final : public Server {
     threads_.emplace(RpcThreadCount(options), &builder);
     // A client on this machine that may open the socket's file needs no encryption.
     const auto unix_takes = AddTaker(&builder, grpc::InsecureServerCredentials());
-    const auto tcp_takes = AddTaker(&builder, MakeCredentials(options.tls));
+    const auto tcp_takes =
+        AddTaker(&builder, tls_ ? tls_->credentials() : grpc::InsecureServerCredentials());
     server_ = builder.BuildAndStart();
     if (server_ == nullptr) {
       return MakeError(ErrorCode::kInternalError, "gRPC does not start; its log says why");
@@ -208,6 +205,15 @@ class GrpcServer final : public Server {
   const std::vector<int>& ports() const override { return ports_; }
   int64_t open_calls() const override { return open_flight_calls_.load(); }
   int64_t calls_begun() const override { return flight_calls_begun_.load(); }
+  int64_t open_connections() const override { return CountConnections(ports_, unix_paths_); }
+
+  arrow::Status ReplaceTls(const TlsOptions& tls) override {
+    if (tls_ == nullptr) {
+      return MakeError(ErrorCode::kBadArgument,
+                       "The server listens without TLS; turning that on takes a restart");
+    }
+    return tls_->Replace(tls);
+  }
 
   void SetServing(bool serving) override { health_.SetServing(serving); }
 
@@ -270,6 +276,7 @@ class GrpcServer final : public Server {
     };
   }
 
+  NullLogger no_logger_;
   const GrpcLog grpc_log_;
   const std::shared_ptr<CallHost> host_;
   CallHandler* const handler_;
@@ -280,6 +287,7 @@ class GrpcServer final : public Server {
   std::atomic<bool> stopping_{false};
   RpcStream::Accept accept_;
   grpc::AsyncGenericService service_;
+  std::unique_ptr<TlsCredentials> tls_;
   std::optional<RpcThreads> threads_;
   std::unique_ptr<grpc::Server> server_;
   std::vector<ListeningSocket> sockets_;

@@ -16,9 +16,14 @@
 
 namespace longbow {
 class Logger;
+namespace telemetry {
+class Tracer;
 }
+}  // namespace longbow
 
 namespace longbow::transport {
+
+class CallObserver;
 
 /// PEM texts of a server's identity.
 struct TlsOptions {
@@ -48,6 +53,8 @@ struct ServerOptions {
   /// Header fields of one request, in all.
   int max_metadata_bytes = 64 * 1024;
   arrow::MemoryPool* memory_pool = nullptr;  ///< for received bodies; null: Arrow's default
+  CallObserver* observer = nullptr;          ///< outlives the server; null: none
+  telemetry::Tracer* tracer = nullptr;       ///< outlives the server; null: no traces
 };
 
 /// A listening server. Thread-safe.
@@ -55,7 +62,7 @@ class Server {
  public:
   virtual ~Server() = default;
 
-  /// Binds and begins to serve. `handler` and `logger` outlive the server.
+  /// Binds and begins to serve. `handler` and `logger` (which may be null) outlive the server.
   /// Errors: an address that is in use or cannot be bound, with the address and what to do.
   static arrow::Result<std::unique_ptr<Server>> Start(const ServerOptions& options,
                                                       CallHandler* handler, Logger* logger);
@@ -66,6 +73,12 @@ class Server {
   virtual int64_t open_calls() const = 0;
   /// Calls that have come so far.
   virtual int64_t calls_begun() const = 0;
+  /// Connections that are open now. May take a millisecond.
+  virtual int64_t open_connections() const = 0;
+  /// Connections that come from now on see this identity; open ones go on. Errors: BAD_ARGUMENT for
+  /// texts that do not fit together, and where it would turn TLS, or asking for certificates of
+  /// clients, on or off; the old identity stays then.
+  virtual arrow::Status ReplaceTls(const TlsOptions& tls) = 0;
   /// What gRPC's health service (`grpc.health.v1.Health`) answers for `""` and for
   /// `arrow.flight.protocol.FlightService`; NOT_SERVING until it is called.
   virtual void SetServing(bool serving) = 0;

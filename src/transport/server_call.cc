@@ -12,6 +12,7 @@
 #include <longbow/error.h>
 
 #include "transport/grpc_bytes.h"
+#include "transport/peer_certificate.h"
 #include "transport/wire_error.h"
 
 namespace longbow::transport {
@@ -108,10 +109,17 @@ void ServerCall::Serve(const std::shared_ptr<Call>& call, CallHandler* handler) 
 
 ServerCall::ServerCall(std::shared_ptr<CallHost> host, std::unique_ptr<RpcStream> stream,
                        Method method, bool counted)
-    : host_(std::move(host)), method_(method), counted_(counted), stream_(std::move(stream)) {
+    : host_(std::move(host)),
+      method_(method),
+      counted_(counted),
+      principal_(host_->anonymous),
+      stream_(std::move(stream)) {
   stream_->Listen(this);
   TakeRequestMetadata();
   stream_->context().AddInitialMetadata(std::string(kRequestIdHeader), request_id_);
+  if (!counted_) return;
+  BeginTrace();
+  if (host_->observer != nullptr) host_->observer->OnBegin(method_);
 }
 
 void ServerCall::TakeRequestMetadata() {
@@ -121,6 +129,7 @@ void ServerCall::TakeRequestMetadata() {
                      std::string(value.data(), value.size()));
   }
   peer_ = DecodePercent(context.peer());
+  certificate_ = ReadPeerCertificate(context);
   deadline_ = ToMonotonic(context.raw_deadline());
   const auto asked = FindHeader(kRequestIdHeader);
   request_id_ = asked && IsRequestId(*asked) ? std::string(*asked) : host_->request_ids.Next();
@@ -174,12 +183,18 @@ bool ServerCall::AwaitMessage() {
   return true;
 }
 
+void ServerCall::Count(const Frame& frame) {
+  statistics_.sent_bytes.fetch_add(frame.size_bytes(), std::memory_order_relaxed);
+  if (frame.rows() > 0) statistics_.sent_rows.fetch_add(frame.rows(), std::memory_order_relaxed);
+}
+
 void ServerCall::Write(Frame frame, WriteHint hint, std::function<void(bool)> done) {
   grpc::ByteBuffer buffer;
   if (frame.size_bytes() > std::numeric_limits<int32_t>::max()) {
     FinishOnce(MakeError(ErrorCode::kInternalError,
                          "A message of 2 GiB or more cannot be sent; ask for smaller batches"));
   } else {
+    Count(frame);
     buffer = ToByteBuffer(std::move(frame));
   }
   std::lock_guard lock(mutex_);
@@ -225,6 +240,7 @@ void ServerCall::FinishOnce(const arrow::Status& status) {
   std::lock_guard lock(mutex_);
   if (finished_) return;
   finished_ = true;
+  end_ = status;
   dropped.swap(cancel_callback_);
   // With these two, Arrow's clients show the message as it is and always give out the error JSON;
   // without, they do so for some of gRPC's codes only.
@@ -313,6 +329,7 @@ void ServerCall::WriteAndFinish(Frame frame) {
     FinishOnce(MakeError(ErrorCode::kInternalError, "An answer of 2 GiB or more cannot be sent"));
     return;
   }
+  Count(frame);
   grpc::ByteBuffer buffer = ToByteBuffer(std::move(frame));
   {
     std::function<void()> dropped;
@@ -392,6 +409,8 @@ void ServerCall::Deliver() {
       data_done.swap(data_done_);
       message.outcome = finished_ ? ReadOutcome::kBroken : read_ahead_->outcome;
       message.buffer.Swap(&read_ahead_->buffer);
+      statistics_.received_bytes.fetch_add(static_cast<int64_t>(message.buffer.Length()),
+                                           std::memory_order_relaxed);
       read_ahead_.reset();
       // While the handler works on one message of a stream, gRPC receives the next: without a read
       // under way it stops at its window, which is smaller than a message.
@@ -482,6 +501,7 @@ void ServerCall::OnDone() {
     if (read_ahead_) read_ahead_->buffer.Clear();
   }
   stream.reset();
+  if (counted_) TellEnd();
   const std::shared_ptr<CallHost> host = host_;
   const bool counted = counted_;
   Unref();
@@ -516,12 +536,8 @@ void ServerCall::Run(const Callback& callback, Args&&... args) {
   } catch (...) {
     what = "something that is no std::exception";
   }
-  if (host_->logger != nullptr) {
-    host_->logger->Error("A callback of a call threw an exception; the call ends",
-                         {{"request_id", request_id_},
-                          {"method", std::string(MethodName(method_))},
-                          {"exception", what}});
-  }
+  logger().Error("A callback of a call threw an exception; the call ends",
+                 {{"method", std::string(MethodName(method_))}, {"exception", what}});
   FinishOnce(MakeError(ErrorCode::kInternalError,
                        "The server failed; its log says why under the call's request id"));
 }

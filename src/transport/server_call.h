@@ -18,6 +18,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <arrow/type_fwd.h>
 
@@ -25,7 +26,10 @@
 #include <longbow/log.h>
 
 #include "base/timer.h"
+#include "telemetry/bound_logger.h"
+#include "telemetry/trace.h"
 #include "transport/call.h"
+#include "transport/call_observer.h"
 #include "transport/request_id.h"
 #include "transport/rpc_stream.h"
 
@@ -34,12 +38,15 @@ namespace longbow::transport {
 /// What the calls of a server share; it outlives them.
 struct CallHost {
   arrow::MemoryPool* memory_pool = nullptr;
-  Logger* logger = nullptr;
+  Logger* logger = nullptr;  ///< never null once calls come
   int64_t max_message_bytes = 0;
   RequestIdSource request_ids;
   SystemClock clock;
   /// Runs what must not run within a function that the handler calls. It outlives the calls.
   std::unique_ptr<Timer> timer;
+  CallObserver* observer = nullptr;      ///< may be null
+  telemetry::Tracer* tracer = nullptr;   ///< may be null
+  std::shared_ptr<const Principal> anonymous = std::make_shared<const Principal>();
   /// Called at the end of each call, as the last thing, with its `counted`.
   std::function<void(bool counted)> on_done;
 };
@@ -66,13 +73,22 @@ class ServerCall final : public Call, private RpcStream::Listener {
   // CallContext
   const Headers& headers() const override { return headers_; }
   const std::string& peer() const override { return peer_; }
+  const std::optional<PeerCertificate>& peer_certificate() const override { return certificate_; }
+  const Principal& principal() const override { return *principal_; }
   const std::string& request_id() const override { return request_id_; }
+  std::string traceparent() const override;
+  Logger& logger() const override;
   std::optional<MonotonicTime> deadline() const override { return deadline_; }
   bool cancelled() const override { return cancelled_.load(std::memory_order_acquire); }
   void AddResponseHeader(std::string_view name, std::string_view value) override;
 
   // Call
   Method method() const override { return method_; }
+  CallStatistics& statistics() override { return statistics_; }
+  telemetry::TraceContext trace() const override { return span_.context(); }
+  void Identify(std::shared_ptr<const Principal> principal) override;
+  const std::shared_ptr<const Principal>& shared_principal() const override { return principal_; }
+  void Annotate(std::string_view name, std::string value) override;
   void ReadBytes(BytesCallback done) override;
   void ReadData(DataCallback done) override;
   void Write(Frame frame, WriteHint hint, std::function<void(bool)> done) override;
@@ -92,6 +108,10 @@ class ServerCall final : public Call, private RpcStream::Listener {
   void OnDone() override;
 
   void TakeRequestMetadata();
+  void BeginTrace();
+  void Count(const Frame& frame);
+  /// Tells the observer, and ends the span.
+  void TellEnd();
   /// Ends the call unless that has happened; see `Finish`.
   void FinishOnce(const arrow::Status& status);
   /// gRPC says of a read without a message only that there was none. It marks the context before if
@@ -139,7 +159,15 @@ class ServerCall final : public Call, private RpcStream::Listener {
   Headers headers_;
   std::string peer_;
   std::string request_id_;
+  std::optional<PeerCertificate> certificate_;
   std::optional<MonotonicTime> deadline_;
+  const MonotonicTime begun_ = MonotonicTime::clock::now();
+  CallStatistics statistics_;
+  std::shared_ptr<const Principal> principal_;
+  telemetry::Span span_;
+  std::string trace_id_;
+  mutable std::once_flag logger_made_;
+  mutable std::optional<telemetry::BoundLogger> logger_;
   std::atomic<bool> cancelled_{false};
   std::atomic<int> refs_{2};  // gRPC's and the handle's
 
@@ -162,6 +190,8 @@ class ServerCall final : public Call, private RpcStream::Listener {
   BytesCallback bytes_done_;               // who waits for a message, either this
   DataCallback data_done_;                 // or this
   std::optional<ReadMessage> read_ahead_;  // what nobody has waited for yet
+  arrow::Status end_;  // what the call was finished with
+  std::vector<CallAnnotation> annotations_;
   std::function<void(bool)> write_done_;
   std::function<void()> cancel_callback_;
   grpc::ByteBuffer read_buffer_;
