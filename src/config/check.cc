@@ -5,6 +5,7 @@
 
 #include "base/nearest.h"
 #include "config/declarations.h"
+#include "secret/secret_reference.h"
 
 namespace longbow::config {
 namespace {
@@ -29,10 +30,10 @@ class Checker {
         CheckRepeated(document, section);
       } else {
         const Node* table = FindTable(document, section.name);
-        tables_[section.name] = CheckTable(table, section, section.name);
+        checked_.tables.sections[section.name] = CheckTable(table, section, section.name);
       }
     }
-    checked_.settings = Settings(std::move(tables_), std::move(repeated_));
+    checked_.settings = checked_.tables.ToSettings();
     return std::move(checked_);
   }
 
@@ -135,7 +136,7 @@ class Checker {
   }
 
   void CheckRepeated(const Node& document, const SettingsSection& section) {
-    auto& tables = repeated_[section.name];
+    auto& tables = checked_.tables.repeated[section.name];
     const Node* parent = FindTable(document, section.name);
     if (parent == nullptr) return;
     for (const auto& [key, child] : parent->children) {
@@ -180,13 +181,27 @@ class Checker {
       Report(written, name + " is a table; it must be " + TypePhrase(spec.type));
       return;
     }
-    auto value = CheckValue(spec, written.value, written.type_name);
+    auto value = IsReference(spec, written.value)
+                     ? CheckReference(written.value)
+                     : CheckValue(spec, written.value, written.type_name);
     if (!value.ok()) {
       Report(written, name + " " + value.status().message());
       return;
     }
     effective->value = *std::move(value);
     effective->origin = written.place;
+  }
+
+  static bool IsReference(const SettingSpec& spec, const Value& written) {
+    if (spec.type != SettingType::kString || !written.is_string()) return false;
+    auto reference = secret::ParseSecretReference(written.as_string());
+    return !reference.ok() || reference->has_value();
+  }
+
+  static arrow::Result<Value> CheckReference(const Value& written) {
+    auto reference = secret::ParseSecretReference(written.as_string());
+    if (reference.ok()) return written;
+    return reference.status().WithMessage("is no good reference: ", reference.status().message());
   }
 
   static Value DefaultOf(const SettingSpec& spec) {
@@ -201,8 +216,6 @@ class Checker {
 
   const std::vector<SettingsSection>& sections_;
   CheckedSettings checked_;
-  std::map<std::string, Settings::Table, std::less<>> tables_;
-  std::map<std::string, std::map<std::string, Settings::Table>, std::less<>> repeated_;
 };
 
 }  // namespace

@@ -129,8 +129,8 @@ TEST(CheckSettingsTest, NamesPlaceKeyAndRemedy) {
             "longbow.toml:2: server.modules has an item that is no string"},
            {"[server]\nmax_wait_sec = 0",
             "longbow.toml:2: server.max_wait_sec is 0 s; it must be from 1 s to 86400 s"},
-           {"[server]\nlog_level = \"wanring\"",
-            "longbow.toml:2: server.log_level is \"wanring\"; it must be \"debug\", \"info\", "
+           {"[log]\nlevel = \"wanring\"",
+            "longbow.toml:2: log.level is \"wanring\"; it must be \"debug\", \"info\", "
             "\"warning\" or \"error\"; did you mean \"warning\"?"},
            {"[server.listen_port]\nx = 1",
             "longbow.toml:1: server.listen_port is a table; it must be an integer"},
@@ -139,7 +139,8 @@ TEST(CheckSettingsTest, NamesPlaceKeyAndRemedy) {
             "mean server?"},
            {"[weather]\nx = 1",
             "[weather] is not a section of the server or of a loaded module; there are [server], "
-            "[storage], [connector.source.NAME]"},
+            "[auth], [auth.token.NAME], [auth.jwt], [access.rule.NAME], [vault], [http], [log], "
+            "[trace], [storage], [connector.source.NAME]"},
            {"listen_port = 1",
             "longbow.toml:1: listen_port is not a setting; it belongs under "
             "[server]"},

@@ -2,55 +2,11 @@
 
 #include <utility>
 
+#include "config/operation_sections.h"
+#include "config/setting_specs.h"
+
 namespace longbow::config {
 namespace {
-
-constexpr double kKiB = 1024;
-constexpr double kMiB = 1024 * kKiB;
-constexpr double kGiB = 1024 * kMiB;
-constexpr double kTiB = 1024 * kGiB;
-
-SettingSpec Text(std::string name, Value default_value, std::string summary) {
-  return {.name = std::move(name),
-          .type = SettingType::kString,
-          .default_value = std::move(default_value),
-          .summary = std::move(summary)};
-}
-
-SettingSpec Flag(std::string name, bool default_value, std::string summary) {
-  return {.name = std::move(name),
-          .type = SettingType::kBool,
-          .default_value = default_value,
-          .summary = std::move(summary)};
-}
-
-struct Range {
-  double min;
-  double max;
-};
-
-SettingSpec Count(std::string name, int64_t default_value, Range range, std::string summary) {
-  return {.name = std::move(name),
-          .type = SettingType::kInt,
-          .default_value = default_value,
-          .summary = std::move(summary),
-          .min = range.min,
-          .max = range.max};
-}
-
-SettingSpec Seconds(std::string name, int64_t default_value, Range range, std::string summary) {
-  SettingSpec spec = Count(std::move(name), default_value, range, std::move(summary));
-  spec.unit = "s";
-  return spec;
-}
-
-SettingSpec Size(std::string name, double default_value, Range range, std::string summary) {
-  SettingSpec spec =
-      Count(std::move(name), static_cast<int64_t>(default_value), range, std::move(summary));
-  spec.type = SettingType::kBytes;
-  spec.unit = "bytes";
-  return spec;
-}
 
 void AddAddresses(std::vector<SettingSpec>* to) {
   to->push_back(
@@ -65,10 +21,12 @@ void AddAddresses(std::vector<SettingSpec>* to) {
   to->push_back(Text("advertise_host", nullptr,
                      "Name by which clients reach this node, as told in endpoints; not set: "
                      "listen_host, or the machine's name where that stands for all addresses."));
-  SettingSpec port = Count("advertise_port", 0, {1, 65535},
-                           "Port by which clients reach this node; not set: listen_port.");
-  port.default_value = nullptr;
-  to->push_back(std::move(port));
+  to->push_back(Optional(Count("advertise_port", 0, {1, 65535},
+                               "Port by which clients reach this node; not set: listen_port.")));
+  to->push_back(
+      Flag("allow_plaintext", false,
+           "Whether to listen without TLS where others than this machine can reach it: what callers "
+           "send, tokens included, can be read on the way."));
   to->push_back(
       Text("node_id", nullptr,
            "Name of this node in tickets and logs, unlike that of any other node; not set: "
@@ -76,14 +34,15 @@ void AddAddresses(std::vector<SettingSpec>* to) {
 }
 
 void AddModules(std::vector<SettingSpec>* to) {
-  to->push_back({.name = "modules",
-                 .type = SettingType::kStringList,
-                 .default_value = Value::List{"storage", "connector", "sql"},
-                 .summary = "Modules to load, in this order: names of libraries in module_dir, or "
-                            "paths of libraries; the option --module replaces the list."});
+  to->push_back(Texts("modules", {"storage", "connector", "sql"},
+                      "Modules to load, in this order: names of libraries in module_dir, or paths "
+                      "of libraries; the option --module replaces the list."));
   to->push_back(Text("module_dir", nullptr,
                      "Folder of the modules that are given by name; not set: lib/longbow/modules "
                      "beside the program's folder."));
+  to->push_back(Seconds("module_start_timeout_sec", 60, {1, 3600},
+                        "How long the start of one module may take; after that, the server's start "
+                        "fails."));
 }
 
 void AddTasks(std::vector<SettingSpec>* to) {
@@ -93,6 +52,14 @@ void AddTasks(std::vector<SettingSpec>* to) {
   to->push_back(
       Count("task_queue_length", 1024, {1, 1e6},
             "Commands that wait for a thread, at most; more are refused with BACKPRESSURE."));
+  to->push_back(Optional(
+      Count("task_threads_per_principal", 24, {1, 1024},
+            "Of task_threads, those that may run services for one caller; not set: three quarters "
+            "where callers have names, all where they have none (auth.method \"none\").")));
+  to->push_back(Optional(
+      Count("task_queue_per_principal", 512, {1, 1e6},
+            "Of task_queue_length, the commands that may wait for one caller; more are refused with "
+            "BACKPRESSURE; not set: half where callers have names, all where they have none.")));
   to->push_back(Count("task_max_count", 10000, {1, 1e7},
                       "Tasks that the node knows at once, ended ones until their time to live is "
                       "over; more are refused with BACKPRESSURE."));
@@ -103,6 +70,9 @@ void AddTasks(std::vector<SettingSpec>* to) {
   to->push_back(Size("task_repeatable_bytes", kGiB, {0, 64 * kTiB},
                      "What all results with repeatable: true may take together; more are refused "
                      "with BACKPRESSURE."));
+  to->push_back(Size("task_waiting_bytes", 2 * kGiB, {kMiB, 64 * kTiB},
+                     "What all results that wait for their readers may take together; above it, new "
+                     "commands are refused with BACKPRESSURE."));
   to->push_back(
       Seconds("max_wait_sec", 180, {1, 86400},
               "How long a call without a deadline of its own waits for its task before the "
@@ -116,13 +86,42 @@ void AddTasks(std::vector<SettingSpec>* to) {
               "How long results of cache: true are kept where the command sets no ttlSec."));
 }
 
+void AddCallKinds(std::vector<SettingSpec>* to) {
+  const auto add = [to](const char* name, int64_t value, const char* calls) {
+    to->push_back(Count(name, value, {1, 1e6},
+                        std::string(calls) +
+                            " that run at once, at most; more wait for max_call_wait_ms, and are "
+                            "then refused with BACKPRESSURE."));
+  };
+  add("max_running_info", 10000,
+      "Calls of GetFlightInfo, PollFlightInfo, GetSchema and ListFlights");
+  add("max_running_get", 10000, "Calls of DoGet");
+  add("max_running_put", 2000, "Calls of DoPut");
+  add("max_running_exchange", 64, "Calls of DoExchange");
+  add("max_running_action", 1000, "Calls of DoAction, ListActions and Handshake");
+  to->push_back(
+      Count("max_waiting_calls", 1000, {0, 1e6},
+            "Calls of each of these five kinds that wait for their turn, at most; more are refused "
+            "at once."));
+  to->push_back(Milliseconds("max_call_wait_ms", 30, {0, 60000},
+                             "How long a call waits for its turn; 0: not at all."));
+}
+
+void AddMemory(std::vector<SettingSpec>* to) {
+  to->push_back(Optional(
+      Size("memory_high_bytes", kGiB, {64 * kMiB, 64 * kTiB},
+           "High mark of the process's memory: above it, new commands and puts are refused with "
+           "BACKPRESSURE; not set: 80 % of what the machine or its container has.")));
+  to->push_back(Optional(
+      Size("memory_critical_bytes", kGiB, {64 * kMiB, 64 * kTiB},
+           "Critical mark of the process's memory: above it, results that nobody reads yet are "
+           "dropped, oldest first; not set: 90 % of what the machine or its container has.")));
+}
+
 void AddCalls(std::vector<SettingSpec>* to) {
   to->push_back(Count("max_open_calls", 20000, {1, 1e7},
                       "Calls that are open at once, at most; more are refused with BACKPRESSURE."));
-  to->push_back(
-      Count("max_exchanges", 64, {1, 1e5},
-            "DoExchange calls of services that are open at once, at most; more are refused "
-            "with BACKPRESSURE."));
+  AddCallKinds(to);
   to->push_back(Seconds("exchange_idle_sec", 60, {1, 86400},
                         "An exchange whose client sends nothing for so long ends with TIMEOUT."));
   to->push_back(
@@ -171,32 +170,29 @@ void AddTls(std::vector<SettingSpec>* to) {
       Flag("use_mtls", false,
            "Whether clients must show a certificate that tls_root_certificate signed; needs "
            "use_tls."));
-  to->push_back(Text("tls_certificate", nullptr,
-                     "The node's certificate chain as PEM text, or @ and the path of a file."));
-  SettingSpec key = Text("tls_private_key", nullptr,
-                         "The certificate's private key as PEM text, or @ and the path of a file.");
-  key.secret = true;
-  to->push_back(std::move(key));
+  to->push_back(Reloadable(Text("tls_certificate", nullptr,
+                                "The node's certificate chain as PEM text, or @ and the path of a "
+                                "file, which is read again when it changes.")));
+  to->push_back(Reloadable(Secret("tls_private_key",
+                                  "The certificate's private key as PEM text, or @ and the path of "
+                                  "a file, which is read again when it changes.")));
   to->push_back(
-      Text("tls_root_certificate", nullptr,
-           "The certificate that signs those of clients, as PEM text, or @ and the path of a "
-           "file."));
+      Reloadable(Text("tls_root_certificate", nullptr,
+                      "The certificates that sign those of clients, as PEM text, or @ and the path "
+                      "of a file, which is read again when it changes.")));
 }
 
 void AddProcess(std::vector<SettingSpec>* to) {
-  SettingSpec level = Text("log_level", "info", "Lines below this level are not written.");
-  level.choices = {"debug", "info", "warning", "error"};
-  to->push_back(std::move(level));
   to->push_back(Seconds(
       "malloc_trim_interval_sec", 30, {0, 86400},
       "How often memory that was freed is given back to the system; 0: never. A "
       "round since the last of which there were calls is left out, at most nine in a row."));
   to->push_back({.name = "shutdown_grace_sec",
                  .type = SettingType::kDouble,
-                 .default_value = 0.25,
+                 .default_value = 30,
                  .summary =
-                     "How long open calls may go on when the server is told to stop; then they "
-                     "are cancelled. More lets long reads end on a node that is replaced.",
+                     "How long running calls and tasks may go on when the server is told to stop; "
+                     "then they are cancelled, and a second later the process ends in any case.",
                  .unit = "s",
                  .min = 0,
                  .max = 3600});
@@ -212,10 +208,13 @@ std::vector<SettingsSection> CoreSections() {
   AddModules(&server.settings);
   AddTasks(&server.settings);
   AddCalls(&server.settings);
+  AddMemory(&server.settings);
   AddTransport(&server.settings);
   AddTls(&server.settings);
   AddProcess(&server.settings);
-  return {std::move(server)};
+  std::vector<SettingsSection> sections = {std::move(server)};
+  for (SettingsSection& section : OperationSections()) sections.push_back(std::move(section));
+  return sections;
 }
 
 }  // namespace longbow::config

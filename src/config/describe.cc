@@ -190,7 +190,8 @@ std::string ReferencePage(const std::vector<SettingsSection>& sections) {
         value = "`" + ValueText(spec, spec.default_value) + "`";
       }
       out += "| `" + spec.name + "` | " + EscapeCell(value) + " | " + EscapeCell(Allowed(spec)) +
-             " | " + EscapeCell(spec.summary) + (spec.secret ? " Never printed." : "") + " |\n";
+             " | " + EscapeCell(spec.summary) + (spec.secret ? " Never printed." : "") +
+             (spec.reloadable ? " Taken over without a restart." : "") + " |\n";
     }
   }
   return out;

@@ -18,6 +18,7 @@ namespace longbow::config {
 namespace {
 
 constexpr std::string_view kPrefix = "LONGBOW_";
+constexpr std::string_view kOtelPrefix = "OTEL_";
 
 // Which setting a variable means.
 struct Target {
@@ -191,12 +192,13 @@ void ApplyOne(const Target& target, std::string_view text, const std::string& pl
 
 }  // namespace
 
-std::map<std::string, std::string> LongbowEnvironment() {
+std::map<std::string, std::string> ServerEnvironment() {
   std::map<std::string, std::string> variables;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text(*entry);
     const size_t equals = text.find('=');
-    if (equals == std::string_view::npos || !text.starts_with(kPrefix)) continue;
+    if (equals == std::string_view::npos) continue;
+    if (!text.starts_with(kPrefix) && !text.starts_with(kOtelPrefix)) continue;
     variables.emplace(text.substr(0, equals), text.substr(equals + 1));
   }
   return variables;
