@@ -305,13 +305,16 @@ struct MessageCodec<TaskEntry> {
     ARROW_ASSIGN_OR_RAISE(task.created, ReadTime(reader, "created"));
     ARROW_ASSIGN_OR_RAISE(task.rows, ReadCount(reader, "rows"));
     ARROW_ASSIGN_OR_RAISE(task.bytes, ReadCount(reader, "bytes"));
+    ARROW_ASSIGN_OR_RAISE(task.principal, reader.Text("principal"));
+    ARROW_ASSIGN_OR_RAISE(task.waits_for, reader.Text("waitsFor"));
     return task;
   }
   static Value Write(const TaskEntry& task, Encoding) {
     Value::Object object{{"task", task.task},         {"node", task.node},
                          {"service", task.service},   {"state", task.state},
                          {"progress", task.progress}, {"rows", task.rows},
-                         {"bytes", task.bytes}};
+                         {"bytes", task.bytes},       {"principal", task.principal}};
+    if (!task.waits_for.empty()) object.emplace("waitsFor", task.waits_for);
     if (task.created.has_value()) object.emplace("created", TimeValue(*task.created));
     return object;
   }

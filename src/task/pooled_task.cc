@@ -53,10 +53,13 @@ PooledTask::PooledTask(std::shared_ptr<TaskEnvironment> environment, std::string
       id_(std::move(id)),
       service_(std::move(request.service)),
       repeatable_(request.repeatable),
+      origin_(std::move(request.origin)),
       created_(env_->clock->WallNow()),
+      made_(env_->clock->Now()),
       context_(std::make_unique<Context>(this)),
       work_(std::move(request.work)),
-      buffer_(request.repeatable, std::max<int64_t>(env_->limits.buffer_bytes, 1)) {
+      buffer_(request.repeatable, std::max<int64_t>(env_->limits.buffer_bytes, 1)),
+      spans_(env_->parts.tracer, origin_, service_, id_) {
   TouchLocked();
 }
 
@@ -66,6 +69,7 @@ PooledTask::~PooledTask() {
   work_.reset();
   BegunLocked();
   env_->kept_bytes -= kept_bytes_;
+  env_->waiting_bytes -= waiting_bytes_;
 }
 
 // ---- State
@@ -79,7 +83,52 @@ TaskInfo PooledTask::info() const {
           .created = created_,
           .rows = rows_,
           .bytes = bytes_,
-          .repeatable = repeatable_};
+          .repeatable = repeatable_,
+          .principal = origin_.principal->name,
+          .waits_for = WaitReasonLocked()};
+}
+
+void PooledTask::ShareWith(const std::string& principal) {
+  if (principal == owner()) return;
+  std::lock_guard lock(mutex_);
+  shared_with_.insert(principal);
+}
+
+bool PooledTask::BelongsTo(std::string_view principal) const {
+  if (principal == owner()) return true;
+  std::lock_guard lock(mutex_);
+  return shared_with_.contains(principal);
+}
+
+TaskTimes PooledTask::times() const {
+  const MonotonicTime now = env_->clock->Now();
+  std::lock_guard lock(mutex_);
+  const MonotonicTime end = settled_.value_or(now);
+  if (!begun_) return {.queued = end - made_};
+  return {.queued = *begun_ - made_, .run = end - *begun_};
+}
+
+std::string PooledTask::WaitReasonLocked() const {
+  if (state_ == TaskState::kQueued) {
+    std::string reason = env_->pool.WaitReason(owner());
+    return reason.empty() ? "a thread is about to take it" : reason;
+  }
+  if (state_ != TaskState::kStreaming || !outcome_known_) return {};
+  if (cursors_.empty()) return "nobody reads its result yet";
+  if (!produced_all_ && !buffer_.HasRoom()) return "its reader is slower than it is";
+  return {};
+}
+
+bool PooledTask::busy() const {
+  std::lock_guard lock(mutex_);
+  if (EndedLocked()) return false;
+  return run_ == Run::kRunning || committing_ || !cursors_.empty();
+}
+
+int64_t PooledTask::unread_bytes() const {
+  std::lock_guard lock(mutex_);
+  if (!outcome_known_ || !cursors_.empty() || outcome_.stored) return 0;
+  return buffer_.held_bytes();
 }
 
 bool PooledTask::EndedLocked() const {
@@ -132,13 +181,19 @@ bool PooledTask::disposable() const {
 }
 
 void PooledTask::BegunLocked() {
-  if (std::exchange(start_waits_, false)) --env_->waiting_starts;
+  if (std::exchange(start_waits_, false)) env_->waiting_starts.Remove(origin_.principal->name);
+}
+
+void PooledTask::CountWaitingLocked() {
+  const int64_t now = buffer_.held_bytes();
+  env_->waiting_bytes += now - std::exchange(waiting_bytes_, now);
 }
 
 void PooledTask::CountStart() {
   std::lock_guard lock(mutex_);
   start_waits_ = true;
-  ++env_->waiting_starts;
+  env_->waiting_starts.Add(origin_.principal->name);
+  if (auto* observer = env_->parts.observer) observer->OnQueued(service_);
 }
 
 void PooledTask::Launch() {
@@ -153,6 +208,7 @@ void PooledTask::Launch() {
 
 // The outcome is known, or never will be: those who wait for it are told.
 void PooledTask::SettleLocked(Effects* effects) {
+  if (!settled_) settled_ = env_->clock->Now();
   effects->waiters = std::exchange(waiters_, {});
   effects->outcome = OutcomeLocked();
   TouchLocked();
@@ -165,11 +221,28 @@ void PooledTask::CursorsLocked(Effects* effects) const {
   }
 }
 
+void PooledTask::DoneLocked() {
+  state_ = TaskState::kDone;
+  TellEndLocked();
+}
+
+void PooledTask::TellEndLocked() {
+  spans_.Ended(error_, rows_, bytes_);
+  auto* observer = env_->parts.observer;
+  if (observer == nullptr) return;
+  const MonotonicTime now = env_->clock->Now();
+  TaskEnd end{.state = state_, .expired = expiring_, .total = now - made_};
+  if (begun_) end.run = now - *begun_;
+  observer->OnEnded(service_, end);
+}
+
 void PooledTask::EndLocked(TaskState state, arrow::Status error, Effects* effects) {
   state_ = state;
   error_ = std::move(error);
+  TellEndLocked();
   BegunLocked();
   effects->dropped = buffer_.Clear();
+  CountWaitingLocked();
   env_->kept_bytes -= std::exchange(kept_bytes_, 0);
   CursorsLocked(effects);
   SettleLocked(effects);
@@ -206,6 +279,10 @@ arrow::Status PooledTask::CancelWith(arrow::Status reason) {
 }
 
 void PooledTask::Forget() {
+  {
+    std::lock_guard lock(mutex_);
+    expiring_ = true;
+  }
   // An ended one says so; there is nothing to cancel then.
   (void)Cancel();
   std::deque<ResultBuffer::Item> dropped;
@@ -213,7 +290,34 @@ void PooledTask::Forget() {
   if (!cursors_.empty()) return;
   forgotten_ = true;
   dropped = buffer_.Clear();
+  CountWaitingLocked();
   env_->kept_bytes -= std::exchange(kept_bytes_, 0);
+}
+
+bool PooledTask::Drop() {
+  const arrow::Status error = MakeError(
+      ErrorCode::kResourceExhausted,
+      "The result of the task " + id_ + " was dropped before it was read: the node ran out of memory",
+      "Run the command again later, or on another node; store large results under a path.");
+  std::deque<ResultBuffer::Item> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    if (!cursors_.empty() || outcome_.stored) return false;
+    if (EndedLocked()) {
+      // Repeatable, and complete.
+      if (error_.ok()) error_ = error;
+      dropped = buffer_.Clear();
+      CountWaitingLocked();
+      env_->kept_bytes -= std::exchange(kept_bytes_, 0);
+      return true;
+    }
+  }
+  return CancelWith(error).ok();
+}
+
+void PooledTask::CancelIdle(arrow::Status reason) {
+  // Where it began or ended meanwhile, that is as good.
+  if (!busy()) (void)CancelWith(std::move(reason));
 }
 
 // ---- The queue
@@ -334,9 +438,13 @@ bool PooledTask::ReadyLocked(const Cursor& cursor) const {
 
 arrow::Result<std::shared_ptr<arrow::RecordBatch>> PooledTask::TakeLocked(Cursor* cursor) {
   if (!error_.ok()) return error_;
-  if (buffer_.Has(cursor->position)) return buffer_.Take(cursor->position++);
+  if (buffer_.Has(cursor->position)) {
+    auto batch = buffer_.Take(cursor->position++);
+    CountWaitingLocked();
+    return batch;
+  }
   if (!repeatable_ && !EndedLocked()) {
-    state_ = TaskState::kDone;
+    DoneLocked();
     TouchLocked();
   }
   return std::shared_ptr<arrow::RecordBatch>();
@@ -423,7 +531,7 @@ void PooledTask::Close(const std::shared_ptr<Cursor>& cursor) {
     if (!repeatable_ && !EndedLocked()) {
       // One that took the last batch and did not ask for more has read it all.
       cancel = !produced_all_ || buffer_.Has(cursor->position);
-      if (!cancel) state_ = TaskState::kDone;
+      if (!cancel) DoneLocked();
     }
   }
   // It may have ended meanwhile, which is as good.

@@ -17,7 +17,10 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <arrow/record_batch.h>
@@ -29,23 +32,59 @@
 #include "task/result_buffer.h"
 #include "task/task.h"
 #include "task/task_registry.h"
+#include "task/task_spans.h"
 #include "task/worker_pool.h"
 
 namespace longbow {
 
+/// Tasks that no thread has begun, in all and by principal. Thread-safe.
+class WaitingStarts {
+ public:
+  void Add(const std::string& principal) {
+    std::lock_guard lock(mutex_);
+    ++total_;
+    ++of_[principal];
+  }
+  void Remove(const std::string& principal) {
+    std::lock_guard lock(mutex_);
+    --total_;
+    auto it = of_.find(principal);
+    if (it != of_.end() && --it->second == 0) of_.erase(it);
+  }
+  int total() const {
+    std::lock_guard lock(mutex_);
+    return total_;
+  }
+  int of(const std::string& principal) const {
+    std::lock_guard lock(mutex_);
+    auto it = of_.find(principal);
+    return it == of_.end() ? 0 : it->second;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  int total_ = 0;
+  std::unordered_map<std::string, int> of_;
+};
+
 /// What the tasks of a registry share. Thread-safe.
 struct TaskEnvironment {
-  TaskEnvironment(const TaskLimits& task_limits, const Clock* its_clock, Logger* its_logger)
+  TaskEnvironment(const TaskLimits& task_limits, const TaskParts& task_parts)
       : limits(task_limits),
-        clock(its_clock),
-        logger(its_logger),
-        pool(task_limits.threads, task_limits.queue_length, task_limits.spare_threads) {}
+        parts(task_parts),
+        clock(task_parts.clock),
+        pool(task_limits.threads, task_limits.queue_length, task_limits.spare_threads,
+             task_limits.threads_per_principal) {}
 
   const TaskLimits limits;
+  const TaskParts parts;
   const Clock* const clock;
-  Logger* const logger;                ///< may be null
-  std::atomic<int> waiting_starts{0};  ///< tasks that no thread has begun
-  std::atomic<int64_t> kept_bytes{0};  ///< of all repeatable results
+  NullLogger no_logger;
+  WaitingStarts waiting_starts;
+  std::atomic<int64_t> kept_bytes{0};     ///< of all repeatable results
+  std::atomic<int64_t> waiting_bytes{0};  ///< of all results, that lie before their readers
+
+  Logger& logger() { return parts.logger != nullptr ? *parts.logger : no_logger; }
   WorkerPool pool;
 };
 
@@ -58,6 +97,10 @@ class PooledTask final : public Task,
 
   const std::string& id() const override { return id_; }
   TaskInfo info() const override;
+  TaskTimes times() const override;
+  const std::shared_ptr<const Principal>& principal() const override { return origin_.principal; }
+  void ShareWith(const std::string& principal) override;
+  bool BelongsTo(std::string_view principal) const override;
   int64_t AddWaiter(std::function<void(const arrow::Result<Outcome>&)> callback) override;
   bool RemoveWaiter(int64_t id) override;
   arrow::Result<Outcome> Wait() override;
@@ -68,6 +111,7 @@ class PooledTask final : public Task,
   WallTime Renew() override;
 
   void RunJob() override;
+  std::string_view owner() const override { return origin_.principal->name; }
 
   // For the registry.
 
@@ -79,8 +123,16 @@ class PooledTask final : public Task,
   arrow::Status CancelWith(arrow::Status reason);
   /// Whether its time to live is over at `now`.
   bool ExpiredAt(MonotonicTime now) const;
+  /// Whether a worker is at it, or it has a reader.
+  bool busy() const;
+  /// Bytes of a result that nobody has begun to read; 0 where it is read, stored or gone.
+  int64_t unread_bytes() const;
   /// Whether it has ended and holds no result that somebody could still read.
   bool disposable() const;
+  /// Frees a result that nobody has begun to read, for lack of memory. False where somebody has.
+  bool Drop();
+  /// Cancels it unless it is busy.
+  void CancelIdle(arrow::Status reason);
   /// Starts its time to live anew.
   void Touch();
   /// It has expired: cancels it, or frees the result that it kept.
@@ -147,9 +199,15 @@ class PooledTask final : public Task,
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> TakeLocked(Cursor* cursor);
   void TouchLocked();
   void SettleLocked(Effects* effects);
+  void DoneLocked();
+  /// It has ended, whatever way.
+  void TellEndLocked();
   void EndLocked(TaskState state, arrow::Status error, Effects* effects);
   void CursorsLocked(Effects* effects) const;
   void BegunLocked();
+  /// Counts the result's waiting bytes anew, after they have changed.
+  void CountWaitingLocked();
+  std::string WaitReasonLocked() const;
   void Perform(Effects effects);
   bool WantsStepLocked() const;
   /// Returns whether `Push` has to follow, after the lock.
@@ -160,7 +218,9 @@ class PooledTask final : public Task,
   const std::string id_;
   const std::string service_;
   const bool repeatable_;
+  const TaskOrigin origin_;
   const WallTime created_;
+  const MonotonicTime made_;
 
   // Touched only by the thread that runs the task. The reader goes before the work.
   std::unique_ptr<Context> context_;
@@ -182,16 +242,22 @@ class PooledTask final : public Task,
   bool outcome_known_ = false;
   bool produced_all_ = false;
   bool consumed_ = false;
+  bool expiring_ = false;
   bool forgotten_ = false;
   Outcome outcome_;
   arrow::Status error_;
   std::map<int64_t, Waiter> waiters_;
   int64_t next_waiter_ = 1;
   ResultBuffer buffer_;
-  int64_t kept_bytes_ = 0;  ///< counted in `TaskEnvironment::kept_bytes`
+  int64_t kept_bytes_ = 0;     ///< counted in `TaskEnvironment::kept_bytes`
+  int64_t waiting_bytes_ = 0;  ///< counted in `TaskEnvironment::waiting_bytes`
+  TaskSpans spans_;
+  std::optional<MonotonicTime> begun_;
+  std::optional<MonotonicTime> settled_;
   std::vector<std::shared_ptr<Cursor>> cursors_;
   int64_t rows_ = 0;
   int64_t bytes_ = 0;
+  std::set<std::string, std::less<>> shared_with_;
   MonotonicTime touched_;
   WallTime touched_wall_;
 };

@@ -16,6 +16,7 @@
 /// run by the thread that waits for it, so a full pool cannot deadlock on its own children.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,6 +29,7 @@
 
 #include <longbow/clock.h>
 #include <longbow/flight_store.h>
+#include <longbow/principal.h>
 #include <longbow/service.h>
 
 namespace longbow {
@@ -57,6 +59,14 @@ struct TaskInfo {
   int64_t rows = 0;         ///< produced so far
   int64_t bytes = 0;        ///< produced so far
   bool repeatable = false;  ///< can be read any number of times until it expires
+  std::string principal;    ///< the name of who sent the command
+  std::string waits_for;    ///< a sentence, of one that does not go on now; empty of one that does
+};
+
+/// How long a task has waited and run.
+struct TaskTimes {
+  std::chrono::nanoseconds queued{0};  ///< until a thread began it
+  std::chrono::nanoseconds run{0};     ///< from there until its outcome was known, or until now
 };
 
 /// Thread-safe. Callbacks run on the thread that makes the event, or at once; they must not block.
@@ -66,6 +76,13 @@ class Task {
 
   virtual const std::string& id() const = 0;
   virtual TaskInfo info() const = 0;
+  virtual TaskTimes times() const = 0;
+  /// Who sent the command; never null.
+  virtual const std::shared_ptr<const Principal>& principal() const = 0;
+  /// Somebody else has sent the same command, and waits for its result, too.
+  virtual void ShareWith(const std::string& principal) = 0;
+  /// Whether one of that name has sent the command.
+  virtual bool BelongsTo(std::string_view principal) const = 0;
 
   /// What GetFlightInfo waits for. Set once it is known.
   struct Outcome {

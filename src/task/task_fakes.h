@@ -288,7 +288,7 @@ class TaskTest : public ::testing::Test {
   /// Made at the first use, with what `limits_` is then. Thread-safe.
   TaskRegistry* registry() {
     std::lock_guard lock(registry_mutex_);
-    if (registry_ == nullptr) registry_ = TaskRegistry::Make(limits_, &clock_, &logger_);
+    if (registry_ == nullptr) registry_ = TaskRegistry::Make(limits_, {&clock_, &logger_});
     return registry_.get();
   }
   arrow::Result<std::shared_ptr<Task>> TrySubmit(Script script, bool repeatable = false,

@@ -126,7 +126,7 @@ TEST_F(TaskRaceTest, SubmittingFindingListingAndSweepingGoTogether) {
 
 TEST_F(TaskRaceTest, ShutdownAtAnyMomentEndsEveryTask) {
   for (int i = 0; i < 30; ++i) {
-    registry_ = TaskRegistry::Make(limits_, &clock_, &logger_);
+    registry_ = TaskRegistry::Make(limits_, {&clock_, &logger_});
     std::atomic<int> waited{0};
     std::atomic<int> called{0};
     std::vector<std::thread> threads;

@@ -17,15 +17,23 @@ namespace longbow {
 
 namespace {
 
+arrow::Status ShuttingDown() {
+  return MakeError(ErrorCode::kShuttingDown, "The node is shutting down.");
+}
+
 class PooledTaskRegistry final : public TaskRegistry {
  public:
-  PooledTaskRegistry(const TaskLimits& limits, const Clock* clock, Logger* logger)
-      : env_(std::make_shared<TaskEnvironment>(limits, clock, logger)) {}
+  PooledTaskRegistry(const TaskLimits& limits, const TaskParts& parts)
+      : env_(std::make_shared<TaskEnvironment>(limits, parts)) {}
   ~PooledTaskRegistry() override { Shutdown(); }
 
   arrow::Result<std::shared_ptr<Task>> Submit(TaskRequest request) override;
   std::shared_ptr<Task> Find(const std::string& id) override;
   std::vector<TaskInfo> List() const override;
+  TaskCounts counts() const override;
+  int64_t DropUnread(int64_t bytes) override;
+  void BeginShutdown() override;
+  int64_t busy() const override;
   void Sweep() override;
   arrow::Status RunSoon(std::function<void()> work) override {
     return env_->pool.RunSoon(std::move(work));
@@ -35,7 +43,10 @@ class PooledTaskRegistry final : public TaskRegistry {
  private:
   using TaskPtr = std::shared_ptr<PooledTask>;
 
-  arrow::Status AdmitLocked(bool nested, std::vector<TaskPtr>* forgotten);
+  arrow::Status AdmitLocked(const PooledTask& task, bool nested, std::vector<TaskPtr>* forgotten);
+  arrow::Status CheckQueue(const std::string& principal) const;
+  /// Oldest first.
+  std::vector<TaskPtr> All() const;
   /// Takes out tasks for which `pick` is true, oldest first, at most `limit`.
   template <typename Pick>
   std::vector<TaskPtr> TakeOutLocked(size_t limit, Pick pick);
@@ -49,27 +60,46 @@ class PooledTaskRegistry final : public TaskRegistry {
   bool stopping_ = false;
 };
 
-arrow::Status PooledTaskRegistry::AdmitLocked(bool nested, std::vector<TaskPtr>* forgotten) {
-  if (stopping_) return MakeError(ErrorCode::kShuttingDown, "The node is shutting down.");
+arrow::Status PooledTaskRegistry::AdmitLocked(const PooledTask& task, bool nested,
+                                              std::vector<TaskPtr>* forgotten) {
+  if (stopping_) return ShuttingDown();
   const auto max_tasks = static_cast<size_t>(std::max(env_->limits.max_tasks, 1));
   if (by_age_.size() >= max_tasks) {
     // The memory of what has ended makes way for what is to be done: a share of it, so that this is
     // rare.
     *forgotten = TakeOutLocked(std::max<size_t>(max_tasks / 8, 1),
-                               [](const PooledTask& task) { return task.disposable(); });
+                               [](const PooledTask& other) { return other.disposable(); });
   }
   if (by_age_.size() >= max_tasks) {
     return MakeError(ErrorCode::kBackpressure, "The node has as many tasks as it may have (" +
                                                    std::to_string(max_tasks) +
                                                    "); try again later or on another node.");
   }
-  // A start that a free worker is about to take does not count as waiting.
-  const int may_wait = env_->limits.queue_length + env_->pool.free_threads();
-  if (!nested && env_->waiting_starts >= may_wait) {
+  // What a task is waiting for must not be refused for lack of room: the task holds some itself.
+  if (nested) return arrow::Status::OK();
+  if (env_->waiting_bytes >= env_->limits.waiting_bytes) {
     return MakeError(ErrorCode::kBackpressure,
-                     "All worker threads are busy and " +
-                         std::to_string(env_->limits.queue_length) +
+                     "Results of " + std::to_string(env_->waiting_bytes) +
+                         " bytes wait for their readers on this node; read some of them, or try "
+                         "again later or on another node.");
+  }
+  return CheckQueue(task.principal()->name);
+}
+
+arrow::Status PooledTaskRegistry::CheckQueue(const std::string& principal) const {
+  const TaskLimits& limits = env_->limits;
+  // A start that a free worker is about to take does not count as waiting.
+  const int free_threads = env_->pool.free_threads();
+  if (env_->waiting_starts.total() >= limits.queue_length + free_threads) {
+    return MakeError(ErrorCode::kBackpressure,
+                     "All worker threads are busy and " + std::to_string(limits.queue_length) +
                          " tasks wait for one; try again later or on another node.");
+  }
+  if (env_->waiting_starts.of(principal) >= limits.queue_per_principal + free_threads) {
+    return MakeError(ErrorCode::kBackpressure,
+                     "You have " + std::to_string(limits.queue_per_principal) +
+                         " tasks that wait for a thread, which is the most for one caller; try "
+                         "again when some have run, or on another node.");
   }
   return arrow::Status::OK();
 }
@@ -81,7 +111,7 @@ arrow::Result<std::shared_ptr<Task>> PooledTaskRegistry::Submit(TaskRequest requ
   auto task = std::make_shared<PooledTask>(env_, random_.NextId(), std::move(request));
   {
     std::lock_guard lock(mutex_);
-    ARROW_RETURN_NOT_OK(AdmitLocked(nested, &forgotten));
+    ARROW_RETURN_NOT_OK(AdmitLocked(*task, nested, &forgotten));
     ages_.emplace(task->id(), next_age_);
     by_age_.emplace(next_age_++, task);
     task->CountStart();
@@ -101,17 +131,56 @@ std::shared_ptr<Task> PooledTaskRegistry::Find(const std::string& id) {
   return task;
 }
 
-std::vector<TaskInfo> PooledTaskRegistry::List() const {
+std::vector<PooledTaskRegistry::TaskPtr> PooledTaskRegistry::All() const {
+  std::lock_guard lock(mutex_);
   std::vector<TaskPtr> tasks;
-  {
-    std::lock_guard lock(mutex_);
-    tasks.reserve(by_age_.size());
-    for (auto it = by_age_.rbegin(); it != by_age_.rend(); ++it) tasks.push_back(it->second);
-  }
+  tasks.reserve(by_age_.size());
+  for (const auto& [age, task] : by_age_) tasks.push_back(task);
+  return tasks;
+}
+
+std::vector<TaskInfo> PooledTaskRegistry::List() const {
+  const std::vector<TaskPtr> tasks = All();
   std::vector<TaskInfo> infos;
   infos.reserve(tasks.size());
-  for (const TaskPtr& task : tasks) infos.push_back(task->info());
+  for (auto it = tasks.rbegin(); it != tasks.rend(); ++it) infos.push_back((*it)->info());
   return infos;
+}
+
+TaskCounts PooledTaskRegistry::counts() const {
+  TaskCounts counts;
+  counts.queued = env_->waiting_starts.total();
+  counts.running = env_->pool.running_jobs();
+  counts.waiting_bytes = env_->waiting_bytes;
+  std::lock_guard lock(mutex_);
+  counts.known = static_cast<int64_t>(by_age_.size());
+  return counts;
+}
+
+int64_t PooledTaskRegistry::DropUnread(int64_t bytes) {
+  int64_t dropped = 0;
+  for (const TaskPtr& task : All()) {
+    if (bytes <= 0) break;
+    const int64_t unread = task->unread_bytes();
+    if (unread == 0) continue;
+    if (!task->Drop()) continue;
+    bytes -= unread;
+    ++dropped;
+  }
+  return dropped;
+}
+
+int64_t PooledTaskRegistry::busy() const {
+  const std::vector<TaskPtr> tasks = All();
+  return std::count_if(tasks.begin(), tasks.end(), [](const TaskPtr& task) { return task->busy(); });
+}
+
+void PooledTaskRegistry::BeginShutdown() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  for (const TaskPtr& task : All()) task->CancelIdle(ShuttingDown());
 }
 
 template <typename Pick>
@@ -142,24 +211,22 @@ void PooledTaskRegistry::Sweep() {
 }
 
 void PooledTaskRegistry::Shutdown() {
-  std::vector<TaskPtr> tasks;
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
-    for (const auto& [age, task] : by_age_) tasks.push_back(task);
   }
-  for (const TaskPtr& task : tasks) {
+  for (const TaskPtr& task : All()) {
     // One that has ended, or is being committed, stays as it is.
-    (void)task->CancelWith(MakeError(ErrorCode::kShuttingDown, "The node is shutting down."));
+    (void)task->CancelWith(ShuttingDown());
   }
   env_->pool.Shutdown();
 }
 
 }  // namespace
 
-std::unique_ptr<TaskRegistry> TaskRegistry::Make(const TaskLimits& limits, const Clock* clock,
-                                                 Logger* logger) {
-  return std::make_unique<PooledTaskRegistry>(limits, clock, logger);
+std::unique_ptr<TaskRegistry> TaskRegistry::Make(const TaskLimits& limits,
+                                                 const TaskParts& parts) {
+  return std::make_unique<PooledTaskRegistry>(limits, parts);
 }
 
 }  // namespace longbow

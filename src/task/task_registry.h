@@ -9,20 +9,29 @@
 #include <arrow/result.h>
 
 #include "task/task.h"
+#include "task/task_observer.h"
+#include "task/task_origin.h"
 
 namespace longbow {
 
+namespace telemetry {
+class Tracer;
+}
 class Logger;
 
 struct TaskLimits {
-  int threads = 32;         ///< that run tasks; started when needed
-  int spare_threads = 0;    ///< more of them, for `RunSoon` only
-  int queue_length = 1024;  ///< starts that wait for a thread; more: BACKPRESSURE
+  int threads = 32;                ///< that run tasks; started when needed
+  int spare_threads = 0;           ///< more of them, for `RunSoon` only
+  int queue_length = 1024;         ///< starts that wait for a thread; more: BACKPRESSURE
+  int threads_per_principal = 0;   ///< of `threads`, for the tasks of one caller; 0: all
+  int queue_per_principal = 1024;  ///< of `queue_length`, for one caller
   /// Known at once. The oldest that have ended and hold no result make way for new ones, whatever
   /// time they have to live; where there are none: BACKPRESSURE.
   int max_tasks = 10000;
   int64_t buffer_bytes = int64_t{8} << 20;      ///< per streaming result, that is not yet read
   int64_t repeatable_bytes = int64_t{1} << 30;  ///< kept of all repeatable results together
+  /// Of all results that wait for their readers; above it new tasks: BACKPRESSURE.
+  int64_t waiting_bytes = int64_t{2} << 30;
   int result_ttl_sec = 60;
 };
 
@@ -32,6 +41,23 @@ struct TaskRequest {
   bool repeatable = false;  ///< kept whole, and readable any number of times until it expires
   /// Run by a thread that will wait for it, as an input of another task: may exceed the queue.
   bool nested = false;
+  TaskOrigin origin = {};
+};
+
+/// What a registry has now.
+struct TaskCounts {
+  int64_t known = 0;
+  int64_t queued = 0;         ///< that no thread has begun
+  int64_t running = 0;        ///< threads that run tasks
+  int64_t waiting_bytes = 0;  ///< of results that wait for their readers
+};
+
+/// What tasks are made with; all outlive the registry, its tasks and their readers.
+struct TaskParts {
+  const Clock* clock = nullptr;
+  Logger* logger = nullptr;             ///< may be null
+  TaskObserver* observer = nullptr;     ///< may be null
+  telemetry::Tracer* tracer = nullptr;  ///< may be null
 };
 
 /// Thread-safe.
@@ -39,9 +65,7 @@ class TaskRegistry {
  public:
   virtual ~TaskRegistry() = default;
 
-  /// `clock` and `logger` outlive it, its tasks and their readers.
-  static std::unique_ptr<TaskRegistry> Make(const TaskLimits& limits, const Clock* clock,
-                                            Logger* logger);
+  static std::unique_ptr<TaskRegistry> Make(const TaskLimits& limits, const TaskParts& parts);
 
   /// Errors: BACKPRESSURE, SHUTTING_DOWN.
   virtual arrow::Result<std::shared_ptr<Task>> Submit(TaskRequest request) = 0;
@@ -49,12 +73,23 @@ class TaskRegistry {
   virtual std::shared_ptr<Task> Find(const std::string& id) = 0;
   /// Newest first.
   virtual std::vector<TaskInfo> List() const = 0;
+  virtual TaskCounts counts() const = 0;
   /// Forgets what has expired. Called every second or so by the server's timer.
   virtual void Sweep() = 0;
 
   /// Runs a short piece of blocking work on the pool: one call of a module, one batch of a put. The
   /// queue for those is its own, of `queue_length`, and has precedence. Errors: BACKPRESSURE.
   virtual arrow::Status RunSoon(std::function<void()> work) = 0;
+
+  /// Drops results that nobody has begun to read, oldest first, until `bytes` are free; who asks for
+  /// one of them is told so (RESOURCE_EXHAUSTED). Returns how many were dropped.
+  virtual int64_t DropUnread(int64_t bytes) = 0;
+
+  /// The node is stopping: refuses new tasks, and cancels (SHUTTING_DOWN) those that no thread has
+  /// begun, and those whose result nobody reads yet: nobody can come for it any more.
+  virtual void BeginShutdown() = 0;
+  /// Tasks that are still working.
+  virtual int64_t busy() const = 0;
 
   /// Cancels all (their error is SHUTTING_DOWN), refuses new ones, runs the short work that was
   /// accepted, and returns when no worker runs any more. Idempotent. Tasks and readers may outlive

@@ -33,6 +33,18 @@ arrow::Status WithCode(const arrow::Status& status) {
 
 }  // namespace
 
+PooledTask::Context::Context(PooledTask* task)
+    : task_(task),
+      logger_(task->env_->logger(), {{"task", task->id_},
+                                     {"service", task->service_},
+                                     {"request_id", task->origin_.request_id},
+                                     {"trace_id", telemetry::TraceIdHex(task->origin_.trace)}}) {}
+
+std::string PooledTask::Context::traceparent() const {
+  const telemetry::TraceContext& trace = task_->spans_.context();
+  return trace.valid() ? telemetry::FormatTraceparent(trace) : std::string();
+}
+
 void PooledTask::Context::SetCancelCallback(std::function<void()> callback) {
   task_->cancel_.SetCallback(std::move(callback));
 }
@@ -43,13 +55,8 @@ void PooledTask::Context::SetProgress(double fraction) {
 }
 
 arrow::Status PooledTask::Thrown(std::string_view where, std::string_view what) const {
-  if (env_->logger != nullptr) {
-    env_->logger->Error("A service threw an exception, which none may; the task failed.",
-                        {{"task", id_},
-                         {"service", service_},
-                         {"in", std::string(where)},
-                         {"what", std::string(what)}});
-  }
+  context_->logger().Error("A service threw an exception, which none may; the task failed.",
+                           {{"in", std::string(where)}, {"what", std::string(what)}});
   return MakeError(ErrorCode::kInternalError, "The service failed unexpectedly in the task " + id_ +
                                                   "; the node's log has the details.");
 }
@@ -74,6 +81,11 @@ bool PooledTask::RunPending(Runner runner) {
     run_ = Run::kRunning;
     BegunLocked();
     has_ended = EndedLocked();
+    if (!has_ended && !begun_) {
+      begun_ = env_->clock->Now();
+      spans_.Started();
+      if (auto* observer = env_->parts.observer) observer->OnStarted(service_, *begun_ - made_);
+    }
     if (state_ == TaskState::kQueued) state_ = TaskState::kStarting;
   }
   if (has_ended) {
@@ -116,7 +128,10 @@ bool PooledTask::RunStart() {
     }
     state_ = TaskState::kStreaming;
     outcome_.schema = std::move(schema);
-    if (put == nullptr) {
+    if (put != nullptr) {
+      spans_.Storing();
+    } else {
+      spans_.Streaming();
       outcome_known_ = true;
       SettleLocked(&effects);
     }
@@ -208,6 +223,7 @@ arrow::Status PooledTask::Offer(std::shared_ptr<arrow::RecordBatch> batch, int64
     rows_ += batch->num_rows();
     bytes_ += bytes;
     buffer_.Append(std::move(batch), bytes);
+    CountWaitingLocked();
     CursorsLocked(&effects);
     if (impatient_ > 0 || (blocked_ > 0 && buffer_.ahead_bytes() >= kEnoughBytes)) {
       changed_.notify_all();
@@ -225,7 +241,7 @@ void PooledTask::FinishStream() {
       produced_all_ = true;
       outcome_.rows = rows_;
       outcome_.bytes = bytes_;
-      if (repeatable_) state_ = TaskState::kDone;
+      if (repeatable_) DoneLocked();
       TouchLocked();
       changed_.notify_all();
       CursorsLocked(&effects);
@@ -276,7 +292,7 @@ arrow::Status PooledTask::CommitPut(FlightPut* put) {
     outcome_.stored = *std::move(stored);
     outcome_known_ = true;
     produced_all_ = true;
-    state_ = TaskState::kDone;
+    DoneLocked();
     SettleLocked(&effects);
   }
   Perform(std::move(effects));

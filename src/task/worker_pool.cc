@@ -3,6 +3,8 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <optional>
+#include <string>
 #include <system_error>
 #include <utility>
 
@@ -10,10 +12,13 @@
 
 namespace longbow {
 
-WorkerPool::WorkerPool(int threads, int short_queue_length, int spare_threads)
+WorkerPool::WorkerPool(int threads, int short_queue_length, int spare_threads,
+                       int threads_per_owner)
     : max_jobs_(static_cast<size_t>(std::max(threads, 1))),
       max_threads_(max_jobs_ + static_cast<size_t>(std::max(spare_threads, 0))),
-      short_queue_length_(static_cast<size_t>(std::max(short_queue_length, 0))) {}
+      short_queue_length_(static_cast<size_t>(std::max(short_queue_length, 0))),
+      max_per_owner_(static_cast<size_t>(std::max(threads_per_owner, 0))),
+      jobs_(max_per_owner_) {}
 
 WorkerPool::~WorkerPool() { Shutdown(); }
 
@@ -40,9 +45,10 @@ bool WorkerPool::Enqueue(std::shared_ptr<Job> job, bool first) {
   std::lock_guard lock(mutex_);
   if (stopping_) return false;
   // Where not even one thread can be had, nothing is queued yet either.
-  jobs_.insert(first ? jobs_.begin() : jobs_.end(), std::move(job));
+  const std::string_view owner = job->owner();
+  jobs_.Push(owner, std::move(job), first);
   if (ProvideWorkerLocked()) return true;
-  jobs_.clear();
+  jobs_.Clear();
   return false;
 }
 
@@ -67,6 +73,21 @@ bool WorkerPool::has_waiting() const {
   return !short_work_.empty() || !jobs_.empty();
 }
 
+int WorkerPool::running_jobs() const {
+  std::lock_guard lock(mutex_);
+  return static_cast<int>(running_jobs_);
+}
+
+std::string WorkerPool::WaitReason(std::string_view owner) const {
+  std::lock_guard lock(mutex_);
+  if (max_per_owner_ != 0 && jobs_.running(owner) >= max_per_owner_) {
+    return "its caller has " + std::to_string(max_per_owner_) +
+           " threads at work already, which is the most for one";
+  }
+  if (running_jobs_ < max_jobs_) return {};
+  return "all " + std::to_string(max_jobs_) + " threads are at work";
+}
+
 int WorkerPool::free_threads() const {
   std::lock_guard lock(mutex_);
   return static_cast<int>(std::min(max_jobs_ - running_jobs_, max_threads_ - running_));
@@ -77,13 +98,11 @@ void WorkerPool::RunWorker() {
   std::unique_lock lock(mutex_);
   while (true) {
     std::function<void()> work;
-    std::shared_ptr<Job> job;
+    std::optional<std::pair<std::string, std::shared_ptr<Job>>> job;
     if (!short_work_.empty()) {
       work = std::move(short_work_.front());
       short_work_.pop_front();
-    } else if (!jobs_.empty() && running_jobs_ < max_jobs_) {
-      job = std::move(jobs_.front());
-      jobs_.pop_front();
+    } else if (running_jobs_ < max_jobs_ && (job = jobs_.Pop())) {
       ++running_jobs_;
     } else if (stopping_) {
       // Jobs that are left are taken by those who run jobs now.
@@ -96,17 +115,17 @@ void WorkerPool::RunWorker() {
     }
     ++running_;
     lock.unlock();
-    const bool ran_job = job != nullptr;
-    if (ran_job) {
-      job->RunJob();
+    if (job) {
+      job->second->RunJob();
+      job->second.reset();
     } else {
       work();
     }
     work = nullptr;
-    job.reset();
     lock.lock();
     --running_;
-    if (!ran_job) continue;
+    if (!job) continue;
+    jobs_.Done(job->first);
     --running_jobs_;
     // This worker may take short work next, while a spare one waits that may run the job now.
     if (!jobs_.empty() && !short_work_.empty() && idle_ > 0) work_there_.notify_one();
