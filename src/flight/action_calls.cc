@@ -50,8 +50,8 @@ ActionFunction Messages(arrow::Result<Answer> (*run)(const ActionCall&, const Re
   };
 }
 
-const char* ServingStatus(const NodeContext& node) {
-  return node.stopping.load() ? "STOPPING" : "SERVING";
+std::string ServingStatus(const NodeContext& node) {
+  return std::string(NodeStateName(node.parts.health->state()));
 }
 
 NodeLocation LocationOf(const NodeContext& node) { return {node.options.node_id, {node.location}}; }
@@ -67,15 +67,24 @@ arrow::Result<HealthCheckAnswer> HealthCheck(const ActionCall& call, const Healt
   answer.status = ServingStatus(call.node());
   answer.node = call.node().options.node_id;
   answer.version = LONGBOW_VERSION;
+  const NodeHealth& health = *call.node().parts.health;
+  if (!health.ready()) answer.problems.push_back(health.reason());
+  for (const ModuleHealth& module : health.modules()) {
+    if (module.state != ModuleState::kDegraded) continue;
+    answer.problems.push_back("the module " + module.name + " is degraded: " + module.reason);
+  }
   return answer;
 }
 
 arrow::Result<LocationsAnswer> GetLocations(const ActionCall& call,
                                             const GetLocationsRequest& request) {
+  const Caller& caller = call.open->caller;
   if (auto* command = std::get_if<std::shared_ptr<const Command>>(&request.of)) {
+    ARROW_RETURN_NOT_OK(caller.CheckRun((*command)->service));
     if (!call.node().parts.registry->FindService((*command)->service)) return LocationsAnswer{};
-  } else if (!call.node().parts.registry->store()) {
-    return LocationsAnswer{};
+  } else if (auto* path = std::get_if<FlightPath>(&request.of)) {
+    if (!caller.CheckWrite(*path).ok()) ARROW_RETURN_NOT_OK(caller.CheckRead(*path));
+    if (!call.node().parts.registry->store()) return LocationsAnswer{};
   }
   return LocationsAnswer{{LocationOf(call.node())}};
 }
@@ -88,7 +97,8 @@ arrow::Result<ListNodesAnswer> ListNodes(const ActionCall& call, const ListNodes
   entry.status = ServingStatus(call.node());
   entry.started = call.node().started;
   for (const auto& service : call.node().parts.registry->services()) {
-    entry.services.push_back(service->description().name);
+    const std::string& name = service->description().name;
+    if (call.open->caller.CheckRun(name).ok()) entry.services.push_back(name);
   }
   return ListNodesAnswer{{std::move(entry)}};
 }
@@ -96,6 +106,7 @@ arrow::Result<ListNodesAnswer> ListNodes(const ActionCall& call, const ListNodes
 arrow::Result<ListServicesAnswer> ListServices(const ActionCall& call, const ListServicesRequest&) {
   ListServicesAnswer answer;
   for (const auto& service : call.node().parts.registry->services()) {
+    if (!call.open->caller.CheckRun(service->description().name).ok()) continue;
     answer.services.push_back({service->description(), {call.node().options.node_id}});
   }
   return answer;
@@ -103,6 +114,7 @@ arrow::Result<ListServicesAnswer> ListServices(const ActionCall& call, const Lis
 
 arrow::Result<StoredFlightInfo> DescribeFlight(const ActionCall& call,
                                                const DescribeFlightRequest& request) {
+  ARROW_RETURN_NOT_OK(call.open->caller.CheckRead(request.path));
   ARROW_ASSIGN_OR_RAISE(auto store, StoreOf(call.node()));
   auto flight = store->Find(request.path, request.revision);
   if (!flight) {
@@ -114,9 +126,18 @@ arrow::Result<StoredFlightInfo> DescribeFlight(const ActionCall& call,
   return flight->info();
 }
 
+arrow::Status CheckDelete(const Caller& caller, const DeleteFlightsRequest& request) {
+  for (const FlightPath& path : request.paths) ARROW_RETURN_NOT_OK(caller.CheckWrite(path));
+  if (!request.paths.empty()) return arrow::Status::OK();
+  // Who may write the prefix may write all below it.
+  ARROW_ASSIGN_OR_RAISE(auto prefix, FlightPath::Make(request.prefix));
+  return caller.CheckWrite(prefix);
+}
+
 arrow::Result<DeleteFlightsAnswer> DeleteFlights(const ActionCall& call,
                                                  const DeleteFlightsRequest& request) {
   ARROW_ASSIGN_OR_RAISE(auto store, StoreOf(call.node()));
+  ARROW_RETURN_NOT_OK(CheckDelete(call.open->caller, request));
   DeleteFlightsAnswer answer;
   ARROW_ASSIGN_OR_RAISE(answer.deleted, request.paths.empty() ? store->DeletePrefix(request.prefix)
                                                               : store->Delete(request.paths));
@@ -131,7 +152,8 @@ arrow::Result<std::shared_ptr<Task>> FindTask(const ActionCall& call,
     return MakeError(ErrorCode::kBadRequest, "the task is node '" + reference.node + "'s",
                      "Ask that node.");
   }
-  if (auto task = call.node().parts.tasks->Find(reference.task)) return task;
+  auto task = call.node().parts.tasks->Find(reference.task);
+  if (task && call.open->caller.MaySee(*task)) return task;
   return MakeError(ErrorCode::kNotFound, "there is no task '" + reference.task + "' on this node",
                    "ListTasks tells which there are.");
 }
@@ -139,7 +161,7 @@ arrow::Result<std::shared_ptr<Task>> FindTask(const ActionCall& call,
 arrow::Result<CancelTaskAnswer> CancelTask(const ActionCall& call,
                                            const CancelTaskRequest& request) {
   ARROW_ASSIGN_OR_RAISE(auto task, FindTask(call, request.task));
-  ARROW_RETURN_NOT_OK(task->Cancel());
+  ARROW_RETURN_NOT_OK(CancelFor(call.open->caller, *task));
   return CancelTaskAnswer{std::string(TaskStateName(TaskState::kCancelled))};
 }
 
@@ -148,6 +170,10 @@ arrow::Result<ListTasksAnswer> ListTasks(const ActionCall& call, const ListTasks
   for (const auto& info : call.node().parts.tasks->List()) {
     if (request.limit && static_cast<int64_t>(answer.tasks.size()) >= *request.limit) break;
     if (!request.service.empty() && info.service != request.service) continue;
+    const Caller& caller = call.open->caller;
+    if (!caller.permissions->MaySeeAllTasks() && info.principal != caller.origin.principal->name) {
+      continue;
+    }
     TaskEntry entry;
     entry.task = info.id;
     entry.node = call.node().options.node_id;
@@ -157,6 +183,8 @@ arrow::Result<ListTasksAnswer> ListTasks(const ActionCall& call, const ListTasks
     entry.created = info.created;
     entry.rows = info.rows;
     entry.bytes = info.bytes;
+    entry.principal = info.principal;
+    entry.waits_for = info.waits_for;
     answer.tasks.push_back(std::move(entry));
   }
   return answer;
@@ -186,10 +214,10 @@ arrow::Result<std::string> CancelFlightInfo(const ActionCall& call) {
   if (id.empty()) return FlightMethods::NotHandled();
   arrow::flight::CancelFlightInfoResult result;
   auto task = call.node().parts.tasks->Find(id);
-  if (!task) {
+  if (!task || !call.open->caller.MaySee(*task)) {
     return MakeError(ErrorCode::kNotFound, "the flight's task is not on this node (any more)");
   }
-  auto status = task->Cancel();
+  auto status = CancelFor(call.open->caller, *task);
   result.status = status.ok() ? arrow::flight::CancelStatus::kCancelled
                               : arrow::flight::CancelStatus::kNotCancellable;
   return result.SerializeToString();
@@ -244,7 +272,7 @@ void AnswerOne(const OpenCallPtr& open, const std::string& answer) {
 }
 
 arrow::Status RunRaw(const OpenCallPtr& open, const Action& action) {
-  auto status = AskMethods(open->node, open->call->method(), [&](FlightMethods& methods) {
+  auto status = AskMethods(*open, [&](FlightMethods& methods) {
     std::vector<Frame> frames;
     ARROW_ASSIGN_OR_RAISE(auto results, methods.DoAction(*open->call, action));
     frames.reserve(results.size());
@@ -263,8 +291,10 @@ bool ListsOwnActions(const ServiceDirectory& registry) {
   return !registry.services().empty() || registry.store() != nullptr;
 }
 
-/// What ListActions answers: every name once, and Longbow's own first, as they answer first.
-std::vector<ActionType> ListedActions(const ServiceDirectory& registry) {
+/// What ListActions answers: every name once, of those that the caller may use, and Longbow's own
+/// first, as they answer first.
+std::vector<ActionType> ListedActions(const OpenCall& open) {
+  const ServiceDirectory& registry = *open.node->parts.registry;
   std::vector<ActionType> types;
   if (ListsOwnActions(registry)) {
     for (const auto& entry : Actions()) types.push_back(entry.type);
@@ -277,6 +307,9 @@ std::vector<ActionType> ListedActions(const ServiceDirectory& registry) {
       if (!known) types.push_back(std::move(type));
     }
   }
+  std::erase_if(types, [&open](const ActionType& type) {
+    return !open.caller.permissions->MayAct(type.type);
+  });
   return types;
 }
 
@@ -288,6 +321,9 @@ void ServeDoAction(OpenCallPtr open, const std::string& request) {
     return open->Finish(MakeError(ErrorCode::kBadArgument, "the request is no Action message"));
   }
   auto action = std::make_shared<Action>(std::move(*parsed));
+  auto allowed = open->caller.CheckAction(action->type);
+  if (!allowed.ok()) return open->Finish(allowed);
+  open->call->Annotate("action", action->type);
   AfterSync(open, [open, action] {
     RunOnPool(open, [open, action]() -> arrow::Status {
       for (const auto& entry : Actions()) {
@@ -307,7 +343,7 @@ void ServeDoAction(OpenCallPtr open, const std::string& request) {
 void ServeListActions(OpenCallPtr open) {
   RunOnPool(open, [open]() -> arrow::Status {
     std::vector<Frame> frames;
-    for (const auto& type : ListedActions(*open->node->parts.registry)) {
+    for (const auto& type : ListedActions(*open)) {
       ARROW_ASSIGN_OR_RAISE(auto bytes, type.SerializeToString());
       frames.push_back(Frame::FromString(std::move(bytes)));
     }

@@ -10,6 +10,7 @@
 #include "flight/result_metadata.h"
 #include "payload/field_check.h"
 #include "peer/inputs.h"
+#include "telemetry/bound_logger.h"
 
 namespace longbow::flight {
 namespace {
@@ -53,6 +54,9 @@ class ServiceContext : public TaskContext {
   const std::string& task_id() const override { return task_.task_id(); }
   bool cancelled() const override { return task_.cancelled(); }
   void SetProgress(double fraction) override { task_.SetProgress(fraction); }
+  const Principal& principal() const override { return task_.principal(); }
+  std::string traceparent() const override { return task_.traceparent(); }
+  Logger& logger() const override { return task_.logger(); }
   void SetCancelCallback(std::function<void()> callback) override {
     task_.SetCancelCallback([this, callback = std::move(callback)] {
       inputs_.Cancel();
@@ -125,13 +129,22 @@ arrow::Status AtInput(const std::string& name, const arrow::Status& status) {
 /// Stands in for a task where only a schema is asked for.
 class SchemaContext : public TaskContext {
  public:
+  /// Both outlive it.
+  SchemaContext(const TaskOrigin& origin, Logger* logger)
+      : origin_(origin), logger_(*logger, {{"request_id", origin.request_id}}) {}
+
   const std::string& task_id() const override { return id_; }
   bool cancelled() const override { return false; }
   void SetCancelCallback(std::function<void()>) override {}
   void SetProgress(double) override {}
+  const Principal& principal() const override { return *origin_.principal; }
+  std::string traceparent() const override { return telemetry::FormatTraceparent(origin_.trace); }
+  Logger& logger() const override { return logger_; }
 
  private:
   std::string id_ = "schema";
+  const TaskOrigin& origin_;
+  mutable telemetry::BoundLogger logger_;
 };
 
 }  // namespace
@@ -160,15 +173,18 @@ IfExists SinkIfExists(const Command& command) {
   return command.sink.if_exists;
 }
 
-arrow::Result<std::shared_ptr<Service>> CommandRunner::FindChecked(const Command& command) const {
+arrow::Result<std::shared_ptr<Service>> CommandRunner::FindChecked(const Command& command,
+                                                                   const Caller& caller) const {
   const ServiceDirectory& registry = *node_->parts.registry;
+  ARROW_RETURN_NOT_OK(caller.CheckRun(command.service));
   auto service = registry.FindService(command.service);
   if (!service) {
     const std::string near = registry.NearestService(command.service);
+    const bool may_know = !near.empty() && caller.CheckRun(near).ok();
     return MakeError(
         ErrorCode::kUnsupportedService,
         "there is no service '" + command.service + "' on this node",
-        near.empty() ? "ListServices tells which there are." : "Did you mean '" + near + "'?");
+        may_know ? "Did you mean '" + near + "'?" : "ListServices tells which there are.");
   }
   if (!command.node.empty() && command.node != node_->options.node_id) {
     return MakeError(ErrorCode::kBadRequest,
@@ -180,18 +196,29 @@ arrow::Result<std::shared_ptr<Service>> CommandRunner::FindChecked(const Command
   return service;
 }
 
-arrow::Status CommandRunner::CheckTree(const Command& command) const {
-  ARROW_RETURN_NOT_OK(FindChecked(command).status());
+arrow::Status CommandRunner::CheckSink(const Command& command, const Caller& caller) const {
   if (SinkPath(command) && !node_->parts.registry->store()) {
     return MakeError(ErrorCode::kNotImplemented,
                      "the command has a sink, and this node stores no flights",
                      "Load the module storage, or leave the sink's path out.");
   }
+  // The path of a cache follows from the command, whose every part the caller may run and read.
+  if (!command.sink.path) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(caller.CheckWrite(*command.sink.path));
+  // What is there already would be the answer.
+  if (SinkIfExists(command) != IfExists::kReuse) return arrow::Status::OK();
+  return caller.CheckRead(*command.sink.path);
+}
+
+arrow::Status CommandRunner::CheckTree(const Command& command, const Caller& caller) const {
+  ARROW_RETURN_NOT_OK(FindChecked(command, caller).status());
+  ARROW_RETURN_NOT_OK(CheckSink(command, caller));
   for (const auto& [name, source] : command.inputs) {
     if (auto* nested = std::get_if<std::shared_ptr<const Command>>(&source)) {
-      auto status = CheckTree(**nested);
+      auto status = CheckTree(**nested, caller);
       if (!status.ok()) return AtInput(name, status);
     } else if (auto* path = std::get_if<FlightPath>(&source)) {
+      if (auto allowed = caller.CheckRead(*path); !allowed.ok()) return AtInput(name, allowed);
       auto store = node_->parts.registry->store();
       if (!store || !store->Find(*path)) {
         return MakeError(ErrorCode::kNotFound,
@@ -204,7 +231,9 @@ arrow::Status CommandRunner::CheckTree(const Command& command) const {
 
 arrow::Result<Execution> CommandRunner::Run(std::shared_ptr<const Command> command,
                                             RunOptions options) {
-  ARROW_RETURN_NOT_OK(CheckTree(*command));
+  ARROW_RETURN_NOT_OK(CheckTree(*command, options.caller));
+  // Of what has begun, the parts may go on.
+  if (!options.nested) ARROW_RETURN_NOT_OK(CheckMemory(*node_));
   auto path = SinkPath(*command);
   if (!path) return Submit(command, std::move(options), std::nullopt);
   return RunWithSink(command, std::move(options), *path);
@@ -218,7 +247,10 @@ arrow::Result<Execution> CommandRunner::RunWithSink(const std::shared_ptr<const 
   // One lock over look and submission, so that of identical commands one runs.
   std::unique_lock lock(mutex_);
   if (auto making = making_.find(key); making != making_.end()) {
-    if (auto task = making->second.lock()) return Execution{std::move(task), nullptr};
+    if (auto task = making->second.lock()) {
+      task->ShareWith(options.caller.origin.principal->name);
+      return Execution{std::move(task), nullptr};
+    }
   }
   if (auto stored = store->Find(path); stored && if_exists != IfExists::kReplace) {
     if (if_exists == IfExists::kReuse) return Execution{nullptr, std::move(stored)};
@@ -244,9 +276,10 @@ arrow::Result<Execution> CommandRunner::RunWithSink(const std::shared_ptr<const 
 arrow::Result<Execution> CommandRunner::Submit(const std::shared_ptr<const Command>& command,
                                                RunOptions options,
                                                std::optional<FlightPath> sink_path) {
-  ARROW_ASSIGN_OR_RAISE(auto service, FindChecked(*command));
+  ARROW_ASSIGN_OR_RAISE(auto service, FindChecked(*command, options.caller));
   ARROW_ASSIGN_OR_RAISE(auto inputs, MakeInputs(*command, options));
   TaskRequest request;
+  request.origin = options.caller.origin;
   request.service = command->service;
   request.repeatable = command->sink.repeatable;
   request.nested = options.nested;
@@ -259,7 +292,10 @@ arrow::Result<Execution> CommandRunner::Submit(const std::shared_ptr<const Comma
 
 arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
     const Command& command, const RunOptions& options) {
-  const auto known_schemas =
+  RunOptions nested;
+  nested.nested = true;
+  nested.caller = options.caller;
+  nested.known_schemas =
       options.known_schemas ? options.known_schemas : std::make_shared<KnownSchemas>();
   std::map<std::string, peer::InputOrigin> origins;
   for (const auto& [name, source] : command.inputs) {
@@ -272,7 +308,7 @@ arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
       origins.emplace(name, peer::StoredInput{std::move(flight)});
     } else {
       origins.emplace(
-          name, NestedInput(name, std::get<std::shared_ptr<const Command>>(source), known_schemas));
+          name, NestedInput(name, std::get<std::shared_ptr<const Command>>(source), nested));
     }
   }
   if (options.exchange) origins.emplace("input", peer::StreamInput{options.exchange});
@@ -281,23 +317,19 @@ arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
 
 peer::CommandInput CommandRunner::NestedInput(const std::string& name,
                                               std::shared_ptr<const Command> command,
-                                              std::shared_ptr<KnownSchemas> known_schemas) {
+                                              RunOptions options) {
   peer::CommandInput input;
   input.run =
-      [this, name, command, known_schemas](
+      [this, name, command, options](
           std::optional<std::vector<std::string>> columns) -> arrow::Result<peer::CommandResult> {
-    RunOptions options;
-    options.nested = true;
-    options.columns = std::move(columns);
-    options.known_schemas = known_schemas;
-    auto execution = Run(command, std::move(options));
+    RunOptions with_columns = options;
+    with_columns.columns = std::move(columns);
+    auto execution = Run(command, std::move(with_columns));
     if (!execution.ok()) return AtInput(name, execution.status());
     // A task with a sink may be others' as well.
     return peer::CommandResult{execution->task, execution->reused, !SinkPath(*command)};
   };
-  input.schema = [this, command, known_schemas] {
-    return TellNestedSchema(command, known_schemas);
-  };
+  input.schema = [this, command, options] { return TellNestedSchema(command, options); };
   input.find_stored = [this](const StoredFlightInfo& info) {
     return node_->parts.registry->store()->Find(info.path, info.revision);
   };
@@ -309,9 +341,9 @@ arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellSchema(const Co
   if (auto path = SinkPath(command); path && SinkIfExists(command) == IfExists::kReuse) {
     if (auto stored = node_->parts.registry->store()->Find(*path)) return stored->info().schema;
   }
-  ARROW_ASSIGN_OR_RAISE(auto service, FindChecked(command));
+  ARROW_ASSIGN_OR_RAISE(auto service, FindChecked(command, options.caller));
   ARROW_ASSIGN_OR_RAISE(auto inputs, MakeInputs(command, options));
-  SchemaContext context;
+  SchemaContext context(options.caller.origin, node_->parts.logger);
   ExecuteRequest request{command.fields, *inputs, context};
   ARROW_ASSIGN_OR_RAISE(auto schema, service->GetSchema(request));
   if (!schema) return schema;
@@ -319,19 +351,16 @@ arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellSchema(const Co
 }
 
 arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellNestedSchema(
-    const std::shared_ptr<const Command>& command,
-    const std::shared_ptr<KnownSchemas>& known_schemas) {
-  if (auto known = known_schemas->Find(command)) return known;
-  RunOptions options;
-  options.known_schemas = known_schemas;
+    const std::shared_ptr<const Command>& command, const RunOptions& options) {
+  if (auto known = options.known_schemas->Find(command)) return known;
   ARROW_ASSIGN_OR_RAISE(auto schema, TellSchema(*command, options));
-  if (schema) known_schemas->Add(command, schema);
+  if (schema) options.known_schemas->Add(command, schema);
   return schema;
 }
 
 arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::GetSchema(
     std::shared_ptr<const Command> command, RunOptions options) {
-  ARROW_RETURN_NOT_OK(CheckTree(*command));
+  ARROW_RETURN_NOT_OK(CheckTree(*command, options.caller));
   ARROW_ASSIGN_OR_RAISE(auto schema, TellSchema(*command, options));
   if (schema) return schema;
   // Its service cannot tell: it runs until the schema is known, and no further.

@@ -54,6 +54,8 @@ struct RunOptions {
   std::shared_ptr<arrow::RecordBatchReader> exchange;
   /// Of the command that this one is an input of; null: it is none.
   std::shared_ptr<KnownSchemas> known_schemas;
+  /// On whose behalf; must be set.
+  Caller caller;
 };
 
 /// Thread-safe. Nothing blocks but `GetSchema`.
@@ -65,15 +67,16 @@ class CommandRunner {
   /// task that is making it already.
   ///
   /// Who waits for the task calls `Attach`, and `Detach` when it goes away.
-  arrow::Result<Execution> Run(std::shared_ptr<const Command> command, RunOptions options = {});
+  arrow::Result<Execution> Run(std::shared_ptr<const Command> command, RunOptions options);
 
-  /// The service of a command, whose own fields are checked. Errors: UNSUPPORTED_SERVICE,
-  /// BAD_REQUEST (another node), BAD_ARGUMENT naming the field.
-  arrow::Result<std::shared_ptr<Service>> FindChecked(const Command& command) const;
+  /// The service of a command, whose own fields are checked. Errors: PERMISSION_DENIED,
+  /// UNSUPPORTED_SERVICE, BAD_REQUEST (another node), BAD_ARGUMENT naming the field.
+  arrow::Result<std::shared_ptr<Service>> FindChecked(const Command& command,
+                                                      const Caller& caller) const;
 
   /// The schema of the command's result; runs the command where its service cannot tell. Blocks.
   arrow::Result<std::shared_ptr<arrow::Schema>> GetSchema(std::shared_ptr<const Command> command,
-                                                          RunOptions options = {});
+                                                          RunOptions options);
 
   /// One more call waits for the task.
   void Attach(const std::shared_ptr<Task>& task);
@@ -91,19 +94,19 @@ class CommandRunner {
 
   /// Changes what is known of who waits for the task.
   void Note(const std::shared_ptr<Task>& task, const std::function<void(Interest&)>& change);
-  /// Checks the command and everything below it.
-  arrow::Status CheckTree(const Command& command) const;
+  /// Checks the command and everything below it, at each level as the same caller's.
+  arrow::Status CheckTree(const Command& command, const Caller& caller) const;
+  arrow::Status CheckSink(const Command& command, const Caller& caller) const;
   arrow::Result<std::unique_ptr<peer::LocalInputs>> MakeInputs(const Command& command,
                                                                const RunOptions& options);
   peer::CommandInput NestedInput(const std::string& name, std::shared_ptr<const Command> command,
-                                 std::shared_ptr<KnownSchemas> known_schemas);
+                                 RunOptions options);
   /// The schema without running the command; null where that cannot be told.
   arrow::Result<std::shared_ptr<arrow::Schema>> TellSchema(const Command& command,
                                                            const RunOptions& options);
   /// The same of an input, from `known_schemas` if it is there.
   arrow::Result<std::shared_ptr<arrow::Schema>> TellNestedSchema(
-      const std::shared_ptr<const Command>& command,
-      const std::shared_ptr<KnownSchemas>& known_schemas);
+      const std::shared_ptr<const Command>& command, const RunOptions& options);
   arrow::Result<Execution> Submit(const std::shared_ptr<const Command>& command, RunOptions options,
                                   std::optional<FlightPath> sink_path);
   arrow::Result<Execution> RunWithSink(const std::shared_ptr<const Command>& command,

@@ -77,6 +77,7 @@ class OneService : public ServiceDirectory {
   }
   std::vector<std::shared_ptr<Service>> services() const override { return {service_}; }
   std::shared_ptr<FlightStore> store() const override { return store_; }
+  std::shared_ptr<Authenticator> authenticator() const override { return nullptr; }
   const std::vector<std::shared_ptr<FlightMethods>>& methods() const override { return methods_; }
   std::string NearestService(std::string_view) const override {
     return service_->description().name;
@@ -116,20 +117,47 @@ class CommandRunnerTest : public ::testing::Test {
     return command;
   }
 
+  RunOptions Options() const {
+    RunOptions options;
+    options.caller.permissions = rules_.For(*options.caller.origin.principal);
+    return options;
+  }
+  arrow::Result<Execution> Run(std::shared_ptr<const Command> command) {
+    return runner_.Run(std::move(command), Options());
+  }
+  /// From now on, the caller may do only this.
+  void Allow(std::vector<std::string> read, std::vector<std::string> write) {
+    access::AccessRule rule;
+    rule.name = "r";
+    rule.principals = {"*"};
+    rule.services = {"pass"};
+    rule.read = std::move(read);
+    rule.write = std::move(write);
+    rules_ = access::AccessRules::Make({std::move(rule)}).ValueOrDie();
+  }
+  void Store(const std::string& name) {
+    auto command = Pass();
+    command->sink.path = *FlightPath::Make({name});
+    auto execution = Run(command);
+    ASSERT_TRUE(execution.ok()) << execution.status();
+    ASSERT_TRUE(execution->task->Wait().ok());
+  }
+
+  access::AccessRules rules_ = access::AccessRules::AllowAll();
   SystemClock clock_;
   testing::RecordingLogger logger_;
   std::shared_ptr<PassingService> service_ = std::make_shared<PassingService>();
   std::shared_ptr<testing::FakeFlightStore> store_ =
       std::make_shared<testing::FakeFlightStore>(&clock_);
   OneService services_{service_, store_};
-  std::unique_ptr<TaskRegistry> tasks_ = TaskRegistry::Make(TaskLimits{}, &clock_, &logger_);
+  std::unique_ptr<TaskRegistry> tasks_ = TaskRegistry::Make(TaskLimits{}, {&clock_, &logger_});
   NodeContext node_;
   CommandRunner runner_{&node_};
 };
 
 TEST_F(CommandRunnerTest, EachLevelOfACommandIsRunOnceAndTellsItsSchemaOnce) {
   constexpr int kLevels = 20;
-  auto execution = runner_.Run(Nested(kLevels));
+  auto execution = Run(Nested(kLevels));
   ASSERT_TRUE(execution.ok()) << execution.status();
   const auto outcome = execution->task->Wait();
   ASSERT_TRUE(outcome.ok()) << outcome.status();
@@ -139,7 +167,7 @@ TEST_F(CommandRunnerTest, EachLevelOfACommandIsRunOnceAndTellsItsSchemaOnce) {
 }
 
 TEST_F(CommandRunnerTest, TheSchemaOfACommandRunsNothing) {
-  const auto schema = runner_.GetSchema(Nested(5));
+  const auto schema = runner_.GetSchema(Nested(5), Options());
   ASSERT_TRUE(schema.ok()) << schema.status();
   EXPECT_EQ(service_->runs, 0);
   EXPECT_EQ(service_->schemas_told, 5);
@@ -152,14 +180,14 @@ TEST_F(CommandRunnerTest, AnErrorNamesTheInputsThatLeadToIt) {
   middle->inputs.emplace("t", std::shared_ptr<const Command>(inner));
   auto outer = Pass();
   outer->inputs.emplace("t", std::shared_ptr<const Command>(middle));
-  const auto status = runner_.Run(outer).status();
+  const auto status = Run(outer).status();
   EXPECT_EQ(ErrorCodeOf(status), ErrorCode::kUnsupportedService);
   EXPECT_EQ(status.message(), "input 't': input 't': there is no service 'pas' on this node");
   EXPECT_EQ(ErrorDetailOf(status)->detail(), "Did you mean 'pass'?");
 
   auto elsewhere = Pass();
   elsewhere->node = "n2";
-  EXPECT_EQ(ErrorCodeOf(runner_.Run(elsewhere).status()), ErrorCode::kBadRequest);
+  EXPECT_EQ(ErrorCodeOf(Run(elsewhere).status()), ErrorCode::kBadRequest);
   EXPECT_EQ(service_->runs, 0);
 }
 
@@ -167,19 +195,68 @@ TEST_F(CommandRunnerTest, ASinkIsFilledOnceAndThenReused) {
   auto command = Pass();
   command->sink.path = *FlightPath::Make({"kept"});
   command->sink.if_exists = IfExists::kReuse;
-  auto first = runner_.Run(command);
+  auto first = Run(command);
   ASSERT_TRUE(first.ok()) << first.status();
   ASSERT_NE(first->task, nullptr);
   ASSERT_TRUE(first->task->Wait().ok());
 
-  auto second = runner_.Run(command);
+  auto second = Run(command);
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_EQ(second->task, nullptr);
   EXPECT_EQ(second->reused->info().path.ToString(), "kept");
   EXPECT_EQ(service_->runs, 1);
 
   command->sink.if_exists = IfExists::kError;
-  EXPECT_EQ(ErrorCodeOf(runner_.Run(command).status()), ErrorCode::kAlreadyExists);
+  EXPECT_EQ(ErrorCodeOf(Run(command).status()), ErrorCode::kAlreadyExists);
+}
+
+TEST_F(CommandRunnerTest, EachLevelIsCheckedAsTheCallers) {
+  Store("open");
+  Store("closed");
+  Allow(/*read=*/{"open"}, /*write=*/{});
+  EXPECT_TRUE(Run(Nested(3)).ok());
+
+  for (const char* path : {"open", "closed", "not-there"}) {
+    auto inner = Pass();
+    inner->inputs.emplace("t", *FlightPath::Make({path}));
+    auto outer = Pass();
+    outer->inputs.emplace("t", std::shared_ptr<const Command>(inner));
+    const auto status = Run(outer).status();
+    if (std::string(path) == "open") {
+      EXPECT_TRUE(status.ok()) << status;
+      continue;
+    }
+    // Whether it is there makes no difference.
+    EXPECT_EQ(ErrorCodeOf(status), ErrorCode::kPermissionDenied) << path;
+  }
+
+  auto forbidden = Pass();
+  forbidden->service = "other";
+  auto outer = Pass();
+  outer->inputs.emplace("t", std::shared_ptr<const Command>(forbidden));
+  const auto status = Run(outer).status();
+  EXPECT_EQ(ErrorCodeOf(status), ErrorCode::kPermissionDenied);
+  EXPECT_EQ(status.message(), "input 't': you may not run the service 'other'");
+}
+
+TEST_F(CommandRunnerTest, ASinkTakesTheRightToWriteAndReuseThatToReadToo) {
+  Store("kept");
+  Allow(/*read=*/{}, /*write=*/{"kept", "mine"});
+  auto command = Pass();
+  command->sink.path = *FlightPath::Make({"others"});
+  EXPECT_EQ(ErrorCodeOf(Run(command).status()), ErrorCode::kPermissionDenied);
+  command->sink.path = *FlightPath::Make({"mine"});
+  EXPECT_TRUE(Run(command).ok());
+  command->sink.path = *FlightPath::Make({"kept"});
+  command->sink.if_exists = IfExists::kReuse;
+  EXPECT_EQ(ErrorCodeOf(Run(command).status()), ErrorCode::kPermissionDenied);
+}
+
+TEST_F(CommandRunnerTest, NoNewWorkWithoutMemory) {
+  node_.memory_full = true;
+  EXPECT_EQ(ErrorCodeOf(Run(Pass()).status()), ErrorCode::kBackpressure);
+  node_.memory_full = false;
+  EXPECT_TRUE(Run(Pass()).ok());
 }
 
 }  // namespace

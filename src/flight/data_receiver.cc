@@ -66,6 +66,7 @@ void DataReceiver::ReadItem(ItemCallback done) {
       auto batch = self->decoder_.Decode(*message);
       if (!batch.ok()) return done(batch.status());
       item.batch = std::move(*batch);
+      if (item.batch) self->call_->statistics().received_rows += item.batch->num_rows();
       // A dictionary. Some writers (arrow-go's) repeat on it the metadata of the batch that
       // follows, which would be delivered twice; Arrow's own readers drop it too.
       if (!item.batch) item.app_metadata = nullptr;

@@ -1,5 +1,6 @@
 #include "flight/dispatcher.h"
 
+#include <functional>
 #include <utility>
 
 #include <arrow/flight/types.h>
@@ -9,6 +10,7 @@
 #include "flight/calls.h"
 #include "flight/command_runner.h"
 #include "flight/node_context.h"
+#include "transport/call_observer.h"
 
 namespace longbow::flight {
 namespace {
@@ -22,8 +24,9 @@ constexpr size_t kLargeRequestBytes = size_t{256} << 10;
 
 class NodeDispatcher : public Dispatcher {
  public:
-  NodeDispatcher(DispatcherOptions options, DispatcherParts parts) {
-    node_.options = std::move(options);
+  NodeDispatcher(const DispatcherOptions& options, const DispatcherParts& parts)
+      : admission_(options.admission, parts.clock, parts.timer) {
+    node_.options = options;
     node_.parts = parts;
     node_.started = parts.clock->WallNow();
     node_.runner = std::make_unique<CommandRunner>(&node_);
@@ -41,24 +44,77 @@ class NodeDispatcher : public Dispatcher {
     return arrow::Status::OK();
   }
   void BeginShutdown() override { node_.stopping = true; }
+  void SetMemoryFull(bool full) override { node_.memory_full = full; }
+  const Admission& admission() const override { return admission_; }
 
   void Serve(std::shared_ptr<transport::Call> call) override {
-    auto status = Guard(*node_.parts.logger, MethodName(call->method()), [&] {
-      if (node_.stopping.load()) {
-        return MakeError(ErrorCode::kShuttingDown, "this node is stopping; ask another one");
-      }
-      if (node_.open_calls.load() >= node_.options.max_open_calls) {
-        return MakeError(ErrorCode::kBackpressure,
-                         "this node has too many calls open; try again later, or another node");
-      }
-      Dispatch(std::make_shared<OpenCall>(call, &node_));
+    GuardCall(call, [&] {
+      ARROW_RETURN_NOT_OK(CheckOpen());
+      Authenticate(call);
       return arrow::Status::OK();
     });
-    if (!status.ok()) call->Finish(status);
   }
 
  private:
+  using CallPtr = std::shared_ptr<transport::Call>;
   using OneRequest = void (*)(OpenCallPtr, const std::string&);
+
+  void GuardCall(const CallPtr& call, const std::function<arrow::Status()>& work) {
+    const auto status = Guard(call->logger(), MethodName(call->method()), work);
+    if (!status.ok()) call->Finish(status);
+  }
+
+  /// Whether the node takes calls at all.
+  arrow::Status CheckOpen() const {
+    if (node_.stopping.load()) {
+      return MakeError(ErrorCode::kShuttingDown, "this node is stopping; ask another one");
+    }
+    if (node_.parts.health->state() == NodeState::kStarting) {
+      return MakeError(ErrorCode::kNotReady,
+                       "this node is starting; ask again in a moment, or another one");
+    }
+    if (node_.open_calls.load() >= node_.options.max_open_calls) {
+      return MakeError(ErrorCode::kBackpressure,
+                       "this node has too many calls open; try again later, or another node");
+    }
+    return arrow::Status::OK();
+  }
+
+  void Authenticate(const CallPtr& call) {
+    GatePolicy policy = node_.parts.gate->policy();
+    auto ask = [this, call, policy]() -> arrow::Status {
+      ARROW_ASSIGN_OR_RAISE(auto principal, policy.authenticator->Authenticate(*call));
+      if (principal == nullptr) {
+        return MakeError(ErrorCode::kInternalError, "the authenticator named no principal");
+      }
+      Admit(call, std::move(principal), *policy.rules);
+      return arrow::Status::OK();
+    };
+    if (!policy.authenticator->blocks()) return GuardCall(call, ask);
+    auto queued = node_.parts.tasks->RunSoon([this, call, ask] { GuardCall(call, ask); });
+    if (!queued.ok()) call->Finish(queued);
+  }
+
+  void Admit(const CallPtr& call, std::shared_ptr<const Principal> principal,
+             const access::AccessRules& rules) {
+    Caller caller;
+    caller.permissions = rules.For(*principal);
+    caller.origin = {principal, call->request_id(), call->trace()};
+    call->Identify(std::move(principal));
+    const auto begun = node_.parts.clock->Now();
+    auto entered = [this, call, caller = std::move(caller),
+                    begun](arrow::Result<Admission::Place> place) {
+      GuardCall(call, [&]() -> arrow::Status {
+        ARROW_RETURN_NOT_OK(place.status());
+        call->statistics().admission_ns = (node_.parts.clock->Now() - begun).count();
+        Dispatch(std::make_shared<OpenCall>(call, &node_, caller, *std::move(place)));
+        return arrow::Status::OK();
+      });
+    };
+    admission_.Enter(KindOf(call->method()), std::move(entered), [this, call](bool waits) {
+      if (auto* observer = node_.parts.observer) observer->OnWait(call->method(), waits);
+    });
+  }
 
   void Dispatch(OpenCallPtr open) {
     switch (open->call->method()) {
@@ -103,13 +159,14 @@ class NodeDispatcher : public Dispatcher {
     });
   }
 
+  Admission admission_;
   NodeContext node_;
 };
 
 }  // namespace
 
 std::unique_ptr<Dispatcher> Dispatcher::Make(DispatcherOptions options, DispatcherParts parts) {
-  return std::make_unique<NodeDispatcher>(std::move(options), parts);
+  return std::make_unique<NodeDispatcher>(options, parts);
 }
 
 }  // namespace longbow::flight

@@ -4,7 +4,9 @@
 /// The life of a call:
 ///   1. The transport hands it to `Serve` on one of gRPC's threads. A request id is taken or made
 ///      up, and sent back.
-///   2. Admission: a node that is stopping, or has too many calls open, refuses.
+///   2. Admission: a node that is starting or stopping, or has too many calls open, refuses. Then
+///      the authenticator finds out who calls, and the rules what they may do. A call of a kind of
+///      which enough are at work waits a moment for its turn, without a thread.
 ///   3. The one request message is read (of a put or exchange, the first one), and decoded: a path,
 ///      a command, a ticket, an action. What is not Longbow's own goes to the modules' raw methods.
 ///   4. What answers from memory (flights by path, tickets) is answered on the spot. What may block
@@ -22,10 +24,17 @@
 #include <longbow/log.h>
 
 #include "base/timer.h"
+#include "flight/admission.h"
+#include "flight/gate.h"
+#include "flight/node_health.h"
 #include "flight/service_directory.h"
 #include "payload/command.h"
 #include "task/task_registry.h"
 #include "transport/call.h"
+
+namespace longbow::transport {
+class CallObserver;
+}
 
 namespace longbow::flight {
 
@@ -34,7 +43,7 @@ struct DispatcherOptions {
   int max_wait_sec = 180;      ///< for a task, of a call without a deadline of its own
   int sync_timeout_sec = 10;   ///< for a revision that a client wants to see
   int max_open_calls = 20000;  ///< more: BACKPRESSURE
-  int max_exchanges = 64;      ///< open DoExchange calls of services; more: BACKPRESSURE
+  AdmissionLimits admission;   ///< calls by kind
   int exchange_idle_sec =
       60;  ///< an exchange whose client sends nothing for so long ends with TIMEOUT
   int64_t cache_ttl_sec = 900;  ///< of results of `cache: true` without a `ttlSec`
@@ -49,6 +58,9 @@ struct DispatcherParts {
   Timer* timer = nullptr;
   const Clock* clock = nullptr;
   Logger* logger = nullptr;
+  const Gate* gate = nullptr;
+  const NodeHealth* health = nullptr;
+  transport::CallObserver* observer = nullptr;  ///< may be null
 };
 
 class Dispatcher : public transport::CallHandler {
@@ -57,6 +69,9 @@ class Dispatcher : public transport::CallHandler {
   /// The address that endpoints name, such as `grpc://host:17001`, once the port is known. Before
   /// the first call. Errors: BAD_ARGUMENT for what is no URI.
   virtual arrow::Status SetLocation(std::string uri) = 0;
+  /// Whether new work is refused for lack of memory.
+  virtual void SetMemoryFull(bool full) = 0;
+  virtual const Admission& admission() const = 0;
   /// From now on calls are refused with SHUTTING_DOWN, and the waits of open ones end with it.
   virtual void BeginShutdown() = 0;
 };

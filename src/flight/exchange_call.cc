@@ -35,7 +35,6 @@ class ExchangeInput : public arrow::RecordBatchReader,
       : open_(open),
         receiver_(std::move(receiver)),
         schema_(receiver_->schema()),
-        count_(&open->node->open_exchanges),
         limit_bytes_(open->node->options.exchange_buffer_bytes),
         idle_(std::chrono::seconds(open->node->options.exchange_idle_sec)) {}
 
@@ -124,7 +123,6 @@ class ExchangeInput : public arrow::RecordBatchReader,
   OpenCallPtr open_;
   std::shared_ptr<DataReceiver> receiver_;
   std::shared_ptr<arrow::Schema> schema_;
-  OpenCount count_;
   int64_t limit_bytes_;
   std::chrono::seconds idle_;
   mutable std::mutex mutex_;
@@ -160,6 +158,7 @@ void RunExchange(const OpenCallPtr& open, std::shared_ptr<const Command> command
                  const std::shared_ptr<ExchangeInput>& input) {
   NodeContext* node = open->node;
   RunOptions options;
+  options.caller = open->caller;
   options.exchange = input;
   auto execution = node->runner->Run(std::move(command), std::move(options));
   if (!execution.ok()) return open->Finish(execution.status());
@@ -184,13 +183,9 @@ void RunExchange(const OpenCallPtr& open, std::shared_ptr<const Command> command
 
 void ExchangeCommand(const OpenCallPtr& open, const std::shared_ptr<DataReceiver>& receiver,
                      Command command) {
-  NodeContext* node = open->node;
   auto status = CheckExchange(command);
   if (!status.ok()) return open->Finish(status);
-  if (node->open_exchanges.load() >= node->options.max_exchanges) {
-    return open->Finish(MakeError(ErrorCode::kBackpressure,
-                                  "this node has too many exchanges open; try again later"));
-  }
+  open->call->Annotate("service", command.service);
   auto input = std::make_shared<ExchangeInput>(open, receiver);
   auto shared = std::make_shared<const Command>(std::move(command));
   input->Start([open, shared, input] {

@@ -26,6 +26,9 @@ void GetStored(const OpenCallPtr& open, const FlightTicket& ticket) {
     return open->Finish(MakeError(ErrorCode::kNotImplemented,
                                   "this node stores no flights: its storage module is not loaded"));
   }
+  auto allowed = open->caller.CheckRead(ticket.path);
+  if (!allowed.ok()) return open->Finish(allowed);
+  open->call->Annotate("path", ticket.path.ToString());
   auto flight = store->Find(ticket.path, ticket.revision);
   if (!flight) {
     const std::string where = "'" + ticket.path.ToString() + "'";
@@ -61,7 +64,9 @@ void GetTask(const OpenCallPtr& open, const TaskTicket& ticket) {
   auto task = ticket.task.node.empty() || ticket.task.node == node->options.node_id
                   ? node->parts.tasks->Find(ticket.task.task)
                   : nullptr;
-  if (!task) return open->Finish(Stale("the ticket names no result that this node has"));
+  if (!task || !open->caller.MaySee(*task)) {
+    return open->Finish(Stale("the ticket names no result that this node has"));
+  }
   TaskWait::Callbacks callbacks;
   callbacks.on_outcome = [open, task](const arrow::Result<Task::Outcome>& outcome) {
     if (!outcome.ok()) return open->Finish(outcome.status());

@@ -76,7 +76,9 @@ void Answer(const OpenCallPtr& open, const std::shared_ptr<HandshakeMessage>& re
   RunOnPool(open, [open, request]() -> arrow::Status {
     HandshakeMessage answer;
     answer.version = request->version;
+    const bool may_ask = open->caller.CheckRawMethods().ok();
     for (const auto& methods : open->node->parts.registry->methods()) {
+      if (!may_ask) break;
       auto payload = methods->Handshake(*open->call, request->payload);
       if (FlightMethods::IsNotHandled(payload.status())) continue;
       ARROW_ASSIGN_OR_RAISE(answer.payload, std::move(payload));

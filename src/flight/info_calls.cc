@@ -134,8 +134,10 @@ void WaitForInfo(const QuestionPtr& question, const std::shared_ptr<Task>& task)
   TaskWait::Start(question->open, task, until, limit, std::move(callbacks));
 }
 
-arrow::Result<std::shared_ptr<Task>> FindTask(NodeContext* node, const TaskReference& reference) {
-  if (auto task = node->parts.tasks->Find(reference.task)) return task;
+arrow::Result<std::shared_ptr<Task>> FindTask(const OpenCall& open,
+                                              const TaskReference& reference) {
+  auto task = open.node->parts.tasks->Find(reference.task);
+  if (task && open.caller.MaySee(*task)) return task;
   return MakeError(ErrorCode::kNotFound, "there is no task '" + reference.task + "' on this node",
                    "Its time to live has ended, or another node has it.");
 }
@@ -146,16 +148,19 @@ void RunCommand(const QuestionPtr& question, std::shared_ptr<const Command> comm
                 const std::function<void(const arrow::Result<FlightInfo>&)>& on_info) {
   NodeContext* node = question->open->node;
   question->encoding = command->encoding;
-  auto execution = node->runner->Run(std::move(command));
+  question->open->call->Annotate("service", command->service);
+  RunOptions options;
+  options.caller = question->open->caller;
+  auto execution = node->runner->Run(std::move(command), std::move(options));
   if (!execution.ok()) return question->open->Finish(execution.status());
   if (execution->task) return on_task(execution->task);
   on_info(StoredInfo(*node, question->request(), *execution->reused, /*reused=*/true));
 }
 
 void CancelByDescriptor(const QuestionPtr& question, const CancelRequest& request) {
-  auto task = FindTask(question->open->node, request.task);
+  auto task = FindTask(*question->open, request.task);
   if (!task.ok()) return question->open->Finish(task.status());
-  auto status = (*task)->Cancel();
+  auto status = CancelFor(question->open->caller, **task);
   if (status.ok()) status = MakeError(ErrorCode::kCommandCancelled, "the command was cancelled");
   question->open->Finish(status);
 }
@@ -177,7 +182,7 @@ void RouteCommand(const QuestionPtr& question, const Routes& routes) {
   }
   if (auto* retry = std::get_if<RetryRequest>(&*parsed)) {
     question->encoding = retry->encoding;
-    auto task = FindTask(node, retry->task);
+    auto task = FindTask(*question->open, retry->task);
     if (!task.ok()) return question->open->Finish(task.status());
     return routes.on_retry(*task);
   }
@@ -192,8 +197,11 @@ void RoutePath(const QuestionPtr& question, const Routes& routes) {
   if (!node->parts.registry->store()) return routes.on_raw();
   auto path = FlightPath::Make(question->descriptor.path);
   if (!path.ok()) return question->open->Finish(path.status());
+  auto allowed = question->open->caller.CheckRead(*path);
+  if (!allowed.ok()) return question->open->Finish(allowed);
   auto flight = FindStored(node, *path);
   if (!flight.ok()) return question->open->Finish(flight.status());
+  question->open->call->Annotate("path", path->ToString());
   routes.on_path(**flight);
 }
 
@@ -281,9 +289,10 @@ void AnswerStored(const Question& question, const StoredFlight& flight) {
 /// Answers with what the same question got, if it was about a stored flight that is still there.
 bool AnswerAgain(const OpenCall& open, const std::string& request) {
   const auto known = open.node->infos.Find(request);
-  if (!known) return false;
+  if (!known || !open.caller.CheckRead(known->path).ok()) return false;
   auto flight = FindStored(open.node, known->path);
   if (!flight.ok() || (*flight)->info().revision != known->revision) return false;
+  open.call->Annotate("path", known->path.ToString());
   open.call->WriteAndFinish(known->frame);
   return true;
 }
@@ -349,7 +358,10 @@ void GetSchema(OpenCallPtr open, const std::string& request) {
   };
   routes.on_command = [question](std::shared_ptr<const Command> command) {
     RunOnPool(question->open, [question, command = std::move(command)] {
-      AnswerSchema(question->open, question->open->node->runner->GetSchema(command));
+      RunOptions options;
+      options.caller = question->open->caller;
+      AnswerSchema(question->open,
+                   question->open->node->runner->GetSchema(command, std::move(options)));
       return arrow::Status::OK();
     });
   };

@@ -33,11 +33,16 @@ arrow::Status AddFrame(const FlightInfo& info, std::vector<Frame>* frames) {
   return arrow::Status::OK();
 }
 
-arrow::Status AddStored(const NodeContext& node, const ListCriteria& criteria, Encoding encoding,
+arrow::Status AddStored(const OpenCall& open, const ListCriteria& criteria, Encoding encoding,
                         int64_t limit, std::vector<Frame>* frames) {
+  const NodeContext& node = *open.node;
   auto store = node.parts.registry->store();
   if (!store) return arrow::Status::OK();
-  for (const auto& stored : store->List(criteria.prefix, limit)) {
+  // What the caller may not read does not count towards the limit either.
+  const bool sees_all = open.caller.permissions->allows_all();
+  for (const auto& stored : store->List(criteria.prefix, sees_all ? limit : kMostFlights)) {
+    if (static_cast<int64_t>(frames->size()) >= limit) break;
+    if (!sees_all && !open.caller.permissions->MayRead(stored.path.parts())) continue;
     auto descriptor = FlightDescriptor::Path(stored.path.parts());
     ARROW_ASSIGN_OR_RAISE(auto info, StoredInfo(node, {descriptor, encoding}, stored, "", false));
     ARROW_RETURN_NOT_OK(AddFrame(info, frames));
@@ -66,10 +71,14 @@ arrow::Status AddListed(Service& service, Encoding encoding, int64_t limit,
   return arrow::Status::OK();
 }
 
-arrow::Result<std::vector<Frame>> List(NodeContext* node, const ListCriteria& criteria,
+arrow::Result<std::vector<Frame>> List(const OpenCall& open, const ListCriteria& criteria,
                                        Encoding encoding) {
   const int64_t limit = std::min(criteria.limit.value_or(kMostFlights), kMostFlights);
-  const ServiceDirectory& registry = *node->parts.registry;
+  const ServiceDirectory& registry = *open.node->parts.registry;
+  const bool about_store = criteria.service == kStorageService;
+  if (!criteria.service.empty() && !about_store) {
+    ARROW_RETURN_NOT_OK(open.caller.CheckRun(criteria.service));
+  }
   if (!criteria.service.empty() && !registry.FindService(criteria.service)) {
     return MakeError(ErrorCode::kUnsupportedService,
                      "there is no service '" + criteria.service + "' on this node",
@@ -77,14 +86,16 @@ arrow::Result<std::vector<Frame>> List(NodeContext* node, const ListCriteria& cr
   }
   std::vector<Frame> frames;
   if (criteria.service.empty() || criteria.service == kStorageService) {
-    ARROW_RETURN_NOT_OK(AddStored(*node, criteria, encoding, limit, &frames));
+    ARROW_RETURN_NOT_OK(AddStored(open, criteria, encoding, limit, &frames));
   }
   // Flights by command have no path, so that a prefix leaves them out.
   if (!criteria.prefix.empty()) return frames;
   for (const auto& service : registry.services()) {
     const auto left = limit - static_cast<int64_t>(frames.size());
     if (left <= 0) break;
-    if (!criteria.service.empty() && service->description().name != criteria.service) continue;
+    const std::string& name = service->description().name;
+    if (!criteria.service.empty() && name != criteria.service) continue;
+    if (!open.caller.CheckRun(name).ok()) continue;
     ARROW_RETURN_NOT_OK(AddListed(*service, encoding, left, &frames));
   }
   return frames;
@@ -93,6 +104,7 @@ arrow::Result<std::vector<Frame>> List(NodeContext* node, const ListCriteria& cr
 /// What the modules' raw methods list comes behind Longbow's own.
 arrow::Status AddRaw(const OpenCallPtr& open, const std::string& expression,
                      std::vector<Frame>* frames) {
+  if (!open->caller.CheckRawMethods().ok()) return arrow::Status::OK();
   for (const auto& methods : open->node->parts.registry->methods()) {
     auto infos = methods->ListFlights(*open->call, expression);
     if (FlightMethods::IsNotHandled(infos.status())) continue;
@@ -116,7 +128,7 @@ void ServeListFlights(OpenCallPtr open, const std::string& request) {
       std::vector<Frame> frames;
       auto criteria = ParseMessage<ListCriteria>(expression, &encoding);
       if (criteria.ok()) {
-        ARROW_ASSIGN_OR_RAISE(frames, List(open->node, *criteria, encoding));
+        ARROW_ASSIGN_OR_RAISE(frames, List(*open, *criteria, encoding));
       } else if (!has_methods) {
         return criteria.status();
       }

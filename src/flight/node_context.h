@@ -11,7 +11,9 @@
 
 #include <arrow/flight/type_fwd.h>
 
+#include "flight/admission.h"
 #include "flight/answer_cache.h"
+#include "flight/caller.h"
 #include "flight/dispatcher.h"
 #include "flight/revision_gate.h"
 
@@ -31,8 +33,8 @@ struct NodeContext {
   RevisionGate revisions;
   AnswerCache infos;  ///< of GetFlightInfo, by path
   std::atomic<bool> stopping{false};
+  std::atomic<bool> memory_full{false};  ///< new work is refused
   std::atomic<int64_t> open_calls{0};
-  std::atomic<int64_t> open_exchanges{0};
 };
 
 /// Counts something open for as long as it lives.
@@ -49,14 +51,21 @@ class OpenCount {
   std::atomic<int64_t>* counter_;
 };
 
-/// A call that is being answered, and its place in the node's count.
+/// A call that is being answered, who asks, and its place among those that run.
 struct OpenCall {
-  OpenCall(std::shared_ptr<transport::Call> open, NodeContext* node_context)
-      : call(std::move(open)), node(node_context), count(&node_context->open_calls) {}
+  OpenCall(std::shared_ptr<transport::Call> open, NodeContext* node_context, Caller who,
+           Admission::Place its_place)
+      : call(std::move(open)),
+        node(node_context),
+        caller(std::move(who)),
+        count(&node_context->open_calls),
+        place(std::move(its_place)) {}
 
   std::shared_ptr<transport::Call> call;
   NodeContext* node;
+  const Caller caller;
   OpenCount count;
+  Admission::Place place;
 
   /// Ends the call; an error of a node that is stopping becomes SHUTTING_DOWN where it is only the
   /// echo of that.
@@ -64,6 +73,9 @@ struct OpenCall {
 };
 
 using OpenCallPtr = std::shared_ptr<OpenCall>;
+
+/// Of work that would take memory which the node does not have. Errors: BACKPRESSURE.
+arrow::Status CheckMemory(const NodeContext& node);
 
 /// Runs what may throw, as modules' code may: an exception becomes INTERNAL_ERROR, and its text
 /// goes to the log alone.

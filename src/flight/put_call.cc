@@ -94,7 +94,11 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
     if (path_) {
       auto taken = open_->node->parts.registry->store()->Find(*path_);
       if (taken && options_.if_exists == IfExists::kError) return open_->Finish(Taken());
-      if (taken && options_.if_exists == IfExists::kReuse) return AnswerReused(taken->info());
+      if (taken && options_.if_exists == IfExists::kReuse) {
+        // The receipt tells of what is there.
+        auto allowed = open_->caller.CheckRead(*path_);
+        return allowed.ok() ? AnswerReused(taken->info()) : open_->Finish(allowed);
+      }
     }
     Send(ProgressReceipt("ACCEPTED"), &PutSession::Next);
   }
@@ -251,8 +255,11 @@ void PutByCommand(const OpenCallPtr& open, std::shared_ptr<DataReceiver> receive
     return open->Finish(MakeError(ErrorCode::kBadArgument,
                                   "a put takes a path or a command, not a wait for a task"));
   }
-  auto service = node->runner->FindChecked(*command);
+  auto service = node->runner->FindChecked(*command, open->caller);
   if (!service.ok()) return open->Finish(service.status());
+  auto room = CheckMemory(*node);
+  if (!room.ok()) return open->Finish(room);
+  open->call->Annotate("service", command->service);
   auto session = std::make_shared<PutSession>(open, std::move(receiver), std::move(start));
   session->StartService(std::move(*service), std::make_shared<const Command>(std::move(*command)));
 }
@@ -264,6 +271,10 @@ void PutByPath(const OpenCallPtr& open, std::shared_ptr<DataReceiver> receiver,
   }
   auto path = FlightPath::Make(start.descriptor.path);
   if (!path.ok()) return open->Finish(path.status());
+  auto allowed = open->caller.CheckWrite(*path);
+  if (allowed.ok()) allowed = CheckMemory(*open->node);
+  if (!allowed.ok()) return open->Finish(allowed);
+  open->call->Annotate("path", path->ToString());
   std::make_shared<PutSession>(open, std::move(receiver), std::move(start))
       ->StartPath(std::move(*path));
 }

@@ -20,7 +20,8 @@ namespace longbow::flight {
 void OfferRaw(const OpenCallPtr& open, std::function<arrow::Status(FlightMethods&)> ask);
 
 /// The same on the caller's own thread; the status is not `NotHandled()`.
-arrow::Status AskMethods(NodeContext* node, transport::Method method,
+/// The caller may use them.
+arrow::Status AskMethods(const OpenCall& open,
                          const std::function<arrow::Status(FlightMethods&)>& ask);
 
 }  // namespace longbow::flight

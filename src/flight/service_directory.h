@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <longbow/authenticator.h>
 #include <longbow/flight_methods.h>
 #include <longbow/flight_store.h>
 #include <longbow/service.h>
@@ -24,6 +25,8 @@ class ServiceDirectory {
   virtual std::vector<std::shared_ptr<Service>> services() const = 0;
   /// Null where no module provides one.
   virtual std::shared_ptr<FlightStore> store() const = 0;
+  /// Null where no module provides one.
+  virtual std::shared_ptr<Authenticator> authenticator() const = 0;
   /// In the order of registration.
   virtual const std::vector<std::shared_ptr<FlightMethods>>& methods() const = 0;
   /// The nearest registered name, for messages; empty where none is near.

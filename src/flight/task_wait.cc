@@ -13,6 +13,7 @@ void TaskWait::Start(OpenCallPtr open, std::shared_ptr<Task> task, MonotonicTime
   auto self = std::shared_ptr<TaskWait>(
       new TaskWait(std::move(open), std::move(task), limit, std::move(callbacks)));
   NodeContext* node = self->open_->node;
+  self->open_->call->Annotate("task", self->task_->id());
   node->runner->Attach(self->task_);
   const int64_t waiter = self->task_->AddWaiter(
       [self](const arrow::Result<Task::Outcome>& outcome) { self->OnOutcome(outcome); });
@@ -38,6 +39,7 @@ void TaskWait::OnOutcome(const arrow::Result<Task::Outcome>& outcome) {
   if (!Claim()) return;
   CancelTimer();
   open_->call->SetCancelCallback(nullptr);
+  NoteTimes();
   open_->node->runner->Detach(task_, /*abandon=*/false);
   callbacks_.on_outcome(outcome);
 }
@@ -45,6 +47,7 @@ void TaskWait::OnOutcome(const arrow::Result<Task::Outcome>& outcome) {
 void TaskWait::OnLimit() {
   if (!Claim()) return;
   task_->RemoveWaiter(waiter_);
+  NoteTimes();
   if (limit_ == WaitLimit::kKeepTask) open_->node->runner->Keep(task_);
   open_->node->runner->Detach(task_, /*abandon=*/limit_ == WaitLimit::kCancelTask);
   callbacks_.on_limit();
@@ -56,6 +59,13 @@ void TaskWait::OnGone() {
   task_->RemoveWaiter(waiter_);
   open_->node->runner->Detach(task_, /*abandon=*/true);
   open_->Finish(MakeError(ErrorCode::kCommandCancelled, "the caller is gone"));
+}
+
+void TaskWait::NoteTimes() {
+  const TaskTimes times = task_->times();
+  auto& statistics = open_->call->statistics();
+  statistics.task_queue_ns = times.queued.count();
+  statistics.task_run_ns = times.run.count();
 }
 
 void TaskWait::CancelTimer() {

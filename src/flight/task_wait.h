@@ -42,6 +42,8 @@ class TaskWait : public std::enable_shared_from_this<TaskWait> {
   void OnLimit();
   void OnGone();
   void CancelTimer();
+  /// Where the time went, for who looks at the call.
+  void NoteTimes();
 
   OpenCallPtr open_;
   std::shared_ptr<Task> task_;

@@ -1,6 +1,12 @@
 #include "module/module_set.h"
 
+#include <algorithm>
 #include <exception>
+#include <future>
+#include <map>
+#include <optional>
+#include <set>
+#include <thread>
 #include <utility>
 
 #include <longbow/error.h>
@@ -15,22 +21,45 @@ arrow::Status Threw(const std::string& module, const std::string& what, const st
                        "; this is a bug of the module, leave it out or ask its author");
 }
 
-arrow::Status StartOne(const LoadedModule& module) {
+arrow::Status StartOne(const std::string& name, Module* module) {
   try {
-    arrow::Status status = module.module->Start();
+    arrow::Status status = module->Start();
     if (status.ok()) return status;
-    return status.WithMessage("The module ", module.name, " cannot start: ", status.message(),
+    return status.WithMessage("The module ", name, " cannot start: ", status.message(),
                               "; correct that, or leave the module out");
   } catch (const std::exception& error) {
-    return Threw(module.name, "its start", error.what());
+    return Threw(name, "its start", error.what());
   } catch (...) {
-    return Threw(module.name, "its start", "");
+    return Threw(name, "its start", "");
   }
+}
+
+// Nothing where it has not returned in time; it then goes on, on a thread of its own.
+std::optional<arrow::Status> StartWithin(std::chrono::milliseconds limit,
+                                         const LoadedModule& module) {
+  std::promise<arrow::Status> promise;
+  std::future<arrow::Status> started = promise.get_future();
+  std::thread([promise = std::move(promise), name = module.name,
+               module = module.module.get()]() mutable {
+    promise.set_value(StartOne(name, module));
+  }).detach();
+  if (started.wait_for(limit) != std::future_status::ready) return std::nullopt;
+  return started.get();
+}
+
+arrow::Status NeedsMissing(const std::string& module, const std::string& missing) {
+  return MakeError(ErrorCode::kBadArgument,
+                   "The module " + module + " needs the module " + missing +
+                       ", which is not loaded; add it to the setting modules of [server]");
 }
 
 }  // namespace
 
 ModuleSet::~ModuleSet() {
+  if (hung_) {
+    for (LoadedModule& module : modules_) (void)module.module.release();
+    return;
+  }
   Stop();
   // What a module registered may point into it, so that goes first.
   for (const LoadedModule& module : modules_) {
@@ -72,11 +101,56 @@ arrow::Result<std::vector<SettingsSection>> ModuleSet::SettingsSections() const 
   return all;
 }
 
-arrow::Status ModuleSet::Register(const ModuleContext& context, Registry* registry) {
-  registry_ = registry;
-  logger_ = &context.logger;
+// Takes, again and again, the first module whose needs are met: where nobody needs anything, the
+// order stays as it is.
+arrow::Status ModuleSet::Sort() {
+  std::map<std::string, std::vector<std::string>> needs;
   for (const LoadedModule& module : modules_) {
-    arrow::Status status = registry->Register(module.name, *module.module, context);
+    try {
+      needs[module.name] = module.module->DependsOn();
+    } catch (const std::exception& error) {
+      return Threw(module.name, "asking what it depends on", error.what());
+    } catch (...) {
+      return Threw(module.name, "asking what it depends on", "");
+    }
+  }
+  for (const auto& [name, needed] : needs) {
+    for (const std::string& other : needed) {
+      if (!needs.contains(other)) return NeedsMissing(name, other);
+    }
+  }
+  std::vector<LoadedModule> sorted;
+  std::set<std::string> there;
+  while (!modules_.empty()) {
+    const auto next = std::find_if(modules_.begin(), modules_.end(), [&](const LoadedModule& m) {
+      const auto& needed = needs[m.name];
+      return std::all_of(needed.begin(), needed.end(),
+                         [&](const std::string& name) { return there.contains(name); });
+    });
+    if (next == modules_.end()) {
+      const std::string name = modules_.front().name;
+      for (LoadedModule& module : modules_) sorted.push_back(std::move(module));
+      modules_ = std::move(sorted);
+      return MakeError(ErrorCode::kBadArgument,
+                       "The module " + name +
+                           " needs, by way of others, itself; leave one of these modules out");
+    }
+    there.insert(next->name);
+    sorted.push_back(std::move(*next));
+    modules_.erase(next);
+  }
+  modules_ = std::move(sorted);
+  return arrow::Status::OK();
+}
+
+arrow::Status ModuleSet::Register(ModuleHost* host, Logger* logger, Registry* registry) {
+  host_ = host;
+  registry_ = registry;
+  logger_ = logger;
+  ARROW_RETURN_NOT_OK(Sort());
+  for (const LoadedModule& module : modules_) {
+    arrow::Status status =
+        registry->Register(module.name, *module.module, host->ContextOf(module));
     if (!status.ok()) {
       RollBack();
       return status;
@@ -85,14 +159,24 @@ arrow::Status ModuleSet::Register(const ModuleContext& context, Registry* regist
   return arrow::Status::OK();
 }
 
-arrow::Status ModuleSet::Start() {
+arrow::Status ModuleSet::Start(std::chrono::milliseconds limit) {
   for (const LoadedModule& module : modules_) {
-    arrow::Status status = StartOne(module);
-    if (!status.ok()) {
+    std::optional<arrow::Status> status = StartWithin(limit, module);
+    if (!status) {
+      Stop();
+      hung_ = true;
+      return MakeError(ErrorCode::kTimeout,
+                       "The module " + module.name + " has not started within " +
+                           std::to_string(limit.count()) +
+                           " ms (setting module_start_timeout_sec of [server]); see what it waits "
+                           "for, or leave it out");
+    }
+    if (!status->ok()) {
       RollBack();
-      return status;
+      return *status;
     }
     ++started_;
+    host_->OnStarted(module);
     logger_->Debug("The module is started", {{"module", module.name}, {"version", module.version}});
   }
   return arrow::Status::OK();
@@ -106,6 +190,7 @@ void ModuleSet::RollBack() {
 void ModuleSet::Stop() {
   while (started_ > 0) {
     const LoadedModule& module = modules_[--started_];
+    SetStopping(module.name);
     try {
       module.module->Stop();
     } catch (const std::exception& error) {
@@ -115,7 +200,33 @@ void ModuleSet::Stop() {
       logger_->Error("The module threw an exception when it was stopped",
                      {{"module", module.name}});
     }
+    host_->OnStopped(module);
   }
+  SetStopping("");
+}
+
+void ModuleSet::ApplySettings(const Settings& settings) {
+  for (size_t i = 0; i < started_; ++i) {
+    try {
+      modules_[i].module->ApplySettings(settings);
+    } catch (const std::exception& error) {
+      logger_->Error("The module threw an exception when its settings changed",
+                     {{"module", modules_[i].name}, {"error", error.what()}});
+    } catch (...) {
+      logger_->Error("The module threw an exception when its settings changed",
+                     {{"module", modules_[i].name}});
+    }
+  }
+}
+
+void ModuleSet::SetStopping(std::string name) {
+  std::lock_guard lock(mutex_);
+  stopping_ = std::move(name);
+}
+
+std::string ModuleSet::stopping() const {
+  std::lock_guard lock(mutex_);
+  return stopping_;
 }
 
 }  // namespace longbow

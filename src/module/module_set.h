@@ -4,15 +4,18 @@
 /// The life of the set:
 ///   1. `Load` loads and creates each; the first that cannot be ends it.
 ///   2. `SettingsSections` tells what they want to know.
-///   3. `Register` registers all in order: here they look at their settings.
+///   3. `Register` puts each behind those that it depends on, and registers all in that order: here
+///      they look at their settings.
 ///   4. `Start` starts all in order. If one cannot be registered or started, those that were
-///   started are
-///      stopped in the reverse order, all registrations are taken back, and the error is returned.
+///      started are stopped in the reverse order, all registrations are taken back, and the error is
+///      returned.
 ///   5. `Stop` stops them in the reverse order. Nothing may call them from before that on.
 ///   6. The destructor stops what is still started, and destroys in the reverse order of loading.
 #pragma once
 
+#include <chrono>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -25,9 +28,19 @@
 
 namespace longbow {
 
+/// What the node has for each of its modules. Outlives the set.
+class ModuleHost {
+ public:
+  virtual ~ModuleHost() = default;
+  virtual ModuleContext ContextOf(const LoadedModule& module) = 0;
+  virtual void OnStarted(const LoadedModule& module) = 0;
+  virtual void OnStopped(const LoadedModule& module) = 0;
+};
+
 class ModuleSet {
  public:
   ModuleSet() = default;
+  /// Where a module hangs in its start, all are left as they are: only the process's end is left.
   ~ModuleSet();
   ModuleSet(const ModuleSet&) = delete;
   ModuleSet& operator=(const ModuleSet&) = delete;
@@ -44,26 +57,41 @@ class ModuleSet {
   /// Errors: INTERNAL_ERROR for a module that throws.
   arrow::Result<std::vector<SettingsSection>> SettingsSections() const;
 
-  /// Registers all. `registry`, and all that `context` names, outlive the set. Blocks.
-  /// Errors: the failing module's, with its name and what to do.
-  arrow::Status Register(const ModuleContext& context, Registry* registry);
+  /// Registers all. `host`, `logger` and `registry` outlive the set. Blocks.
+  /// Errors: the failing module's, with its name and what to do; BAD_ARGUMENT for modules that need
+  /// one that is not there, or each other.
+  arrow::Status Register(ModuleHost* host, Logger* logger, Registry* registry);
 
-  /// Starts all, after `Register`. Blocks. Errors: as of `Register`.
-  arrow::Status Start();
+  /// Starts all, after `Register`. Blocks, for `limit` with each at most. Errors: as of `Register`;
+  /// TIMEOUT for one that has not started in time, whose thread goes on (see `hung`).
+  arrow::Status Start(std::chrono::milliseconds limit);
+
+  /// Tells all that are started of new settings. Blocks.
+  void ApplySettings(const Settings& settings);
 
   /// Stops all that are started; idempotent. Blocks. A module that throws is logged and passed
   /// over.
   void Stop();
 
   const std::vector<LoadedModule>& modules() const { return modules_; }
+  /// Whether a module has not returned from its start: the process cannot end in order.
+  bool hung() const { return hung_; }
+  /// The module that is being stopped now; empty where none is. From any thread.
+  std::string stopping() const;
 
  private:
+  arrow::Status Sort();
+  void SetStopping(std::string name);
   void RollBack();
 
   std::vector<LoadedModule> modules_;
   size_t started_ = 0;  // the first so many of modules_
+  ModuleHost* host_ = nullptr;
   Registry* registry_ = nullptr;
   Logger* logger_ = nullptr;
+  bool hung_ = false;
+  mutable std::mutex mutex_;
+  std::string stopping_;  // guarded by mutex_
 };
 
 }  // namespace longbow

@@ -61,6 +61,7 @@ arrow::Status CheckDescription(const ServiceDescription& description) {
 struct Provided {
   std::map<std::string, std::shared_ptr<Service>, std::less<>> services;
   std::shared_ptr<FlightStore> store;
+  std::shared_ptr<Authenticator> authenticator;
   std::vector<std::shared_ptr<FlightMethods>> methods;
 };
 
@@ -88,6 +89,17 @@ class StagingRegistrar : public Registrar {
   arrow::Status AddFlightMethods(std::shared_ptr<FlightMethods> methods) override {
     if (methods == nullptr) return Keep(Bad("it registers null Flight methods"));
     staged_.methods.push_back(std::move(methods));
+    return arrow::Status::OK();
+  }
+
+  arrow::Status SetAuthenticator(std::shared_ptr<Authenticator> authenticator) override {
+    if (authenticator == nullptr) return Keep(Bad("it registers a null authenticator"));
+    if (staged_.authenticator != nullptr || registry_.authenticator() != nullptr) {
+      return Keep(MakeError(ErrorCode::kAlreadyExists,
+                            "a node has one authenticator of a module, and there is one; load only "
+                            "one of the modules that bring one"));
+    }
+    staged_.authenticator = std::move(authenticator);
     return arrow::Status::OK();
   }
 
@@ -171,6 +183,13 @@ class MapRegistry : public Registry {
   std::shared_ptr<FlightStore> store() const override {
     for (const auto& [module, provided] : modules_) {
       if (provided.store != nullptr) return provided.store;
+    }
+    return nullptr;
+  }
+
+  std::shared_ptr<Authenticator> authenticator() const override {
+    for (const auto& [module, provided] : modules_) {
+      if (provided.authenticator != nullptr) return provided.authenticator;
     }
     return nullptr;
   }

@@ -8,6 +8,8 @@
 #include <gtest/gtest.h>
 
 #include <longbow/error.h>
+#include <longbow/testing/recording_health_reporter.h>
+#include <longbow/testing/recording_metrics.h>
 
 namespace longbow {
 namespace {
@@ -43,11 +45,6 @@ class FakeStore : public FlightStore {
   int64_t revision() const override { return 0; }
 };
 
-class NullLogger : public Logger {
- public:
-  void Log(LogLevel, std::string_view, const LogFields&) override {}
-};
-
 class FakeModule : public Module {
  public:
   using Body = std::function<arrow::Status(Registrar&)>;
@@ -78,7 +75,9 @@ class RegistryTest : public ::testing::Test {
   Settings settings_;
   NullLogger logger_;
   SystemClock clock_;
-  ModuleContext context_{settings_, logger_, clock_, nullptr};
+  testing::RecordingHealthReporter health_;
+  testing::RecordingMetrics metrics_;
+  ModuleContext context_{settings_, logger_, clock_, nullptr, health_, metrics_};
   std::unique_ptr<Registry> registry_ = Registry::Make();
 };
 

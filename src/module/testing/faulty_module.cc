@@ -1,6 +1,9 @@
 // A module for the tests of the loader, whose FAULT is chosen when it is compiled, and whose name
 // is MODULE_NAME. Without a fault it provides the service MODULE_NAME.
+#include <cstdlib>
 #include <stdexcept>
+
+#include <unistd.h>
 
 #include <arrow/record_batch.h>
 
@@ -16,6 +19,8 @@
 #define FAULT_START_FAILS 6
 #define FAULT_REGISTER_TWICE 7
 #define FAULT_REGISTER_HALF 8
+#define FAULT_START_SLOW 9
+#define FAULT_STOP_HANGS 10
 
 #if FAULT == FAULT_IDENTITY
 #undef LONGBOW_BUILD_IDENTITY
@@ -75,12 +80,21 @@ class FaultyModule : public longbow::Module {
     throw std::runtime_error("no coffee");
 #elif FAULT == FAULT_START_FAILS
     return longbow::MakeError(longbow::ErrorCode::kResourceExhausted, "the disk is full");
+#elif FAULT == FAULT_START_SLOW
+    // Until the file is there that the environment names.
+    const char* file = std::getenv("LONGBOW_TEST_START_FILE");
+    while (file != nullptr && access(file, F_OK) != 0) usleep(10'000);
 #endif
     logger_->Info("start " MODULE_NAME);
     return arrow::Status::OK();
   }
 
-  void Stop() override { logger_->Info("stop " MODULE_NAME); }
+  void Stop() override {
+    logger_->Info("stop " MODULE_NAME);
+#if FAULT == FAULT_STOP_HANGS
+    while (true) pause();
+#endif
+  }
 
  private:
   longbow::Logger* logger_ = nullptr;
