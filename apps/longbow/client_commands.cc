@@ -116,6 +116,17 @@ void AddConnectionOptions(CLI::App* command, ClientOptions* options) {
                    "PEM file of the authorities to trust with grpc+tls")
       ->type_name("FILE")
       ->group(kConnectionGroup);
+  command
+      ->add_option("--tls-cert", options->connection.tls_cert_file,
+                   "PEM file with a certificate to show to the server, with its chain")
+      ->envname("LONGBOW_TLS_CERT")
+      ->type_name("FILE")
+      ->group(kConnectionGroup);
+  command
+      ->add_option("--tls-key", options->connection.tls_key_file, "PEM file with its key")
+      ->envname("LONGBOW_TLS_KEY")
+      ->type_name("FILE")
+      ->group(kConnectionGroup);
 }
 
 void AddOutputOptions(CLI::App* command, ClientOptions* options) {

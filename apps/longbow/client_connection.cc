@@ -39,11 +39,13 @@ arrow::Result<std::pair<std::string, std::string>> ParseHeader(const std::string
   return std::pair{std::move(name), std::move(value)};
 }
 
-arrow::Result<std::string> ReadSmallFile(const std::string& path) {
+// Nothing where there is no path.
+arrow::Result<std::string> ReadPem(const char* option, const std::string& path) {
+  if (path.empty()) return std::string();
   std::ifstream file(path, std::ios::binary);
   std::ostringstream content;
   if (!file || !(content << file.rdbuf())) {
-    return UsageError("--tls-ca: cannot read '" + path + "'");
+    return UsageError(std::string(option) + ": cannot read '" + path + "'");
   }
   return content.str();
 }
@@ -68,6 +70,8 @@ arrow::Result<std::unique_ptr<arrow::flight::FlightClient>> Connection::Connect(
   }
   auto client_options = arrow::flight::FlightClientOptions::Defaults();
   client_options.tls_root_certs = tls_roots_;
+  client_options.cert_chain = tls_cert_;
+  client_options.private_key = tls_key_;
   // Messages are bounded by the server; a client takes what it asked for.
   auto client = arrow::flight::FlightClient::Connect(*location, client_options);
   if (!client.ok()) {
@@ -89,8 +93,11 @@ arrow::Result<std::unique_ptr<Connection>> Connection::Open(const ConnectionOpti
   if (!options.token.empty()) {
     connection->headers_.emplace_back("authorization", "Bearer " + options.token);
   }
-  if (!options.tls_ca_file.empty()) {
-    ARROW_ASSIGN_OR_RAISE(connection->tls_roots_, ReadSmallFile(options.tls_ca_file));
+  ARROW_ASSIGN_OR_RAISE(connection->tls_roots_, ReadPem("--tls-ca", options.tls_ca_file));
+  ARROW_ASSIGN_OR_RAISE(connection->tls_cert_, ReadPem("--tls-cert", options.tls_cert_file));
+  ARROW_ASSIGN_OR_RAISE(connection->tls_key_, ReadPem("--tls-key", options.tls_key_file));
+  if (connection->tls_cert_.empty() != connection->tls_key_.empty()) {
+    return UsageError("--tls-cert and --tls-key go together");
   }
   if (options.timeout_sec > 0) {
     connection->deadline_ = std::chrono::steady_clock::now() +

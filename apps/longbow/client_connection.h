@@ -25,6 +25,8 @@ struct ConnectionOptions {
   std::vector<std::string> headers;  ///< `NAME=VALUE`
   double timeout_sec = 0;            ///< for the whole command; 0: none
   std::string tls_ca_file;           ///< PEM; empty: the system's
+  std::string tls_cert_file;         ///< PEM, to show to the server; empty: none
+  std::string tls_key_file;          ///< its key; needed with it
 };
 
 /// Thread-safe.
@@ -56,6 +58,8 @@ class Connection {
   ConnectionOptions options_;
   std::vector<std::pair<std::string, std::string>> headers_;
   std::string tls_roots_;
+  std::string tls_cert_;
+  std::string tls_key_;
   std::optional<std::chrono::steady_clock::time_point> deadline_;
   std::unique_ptr<arrow::flight::FlightClient> client_;
   std::unique_ptr<Others> others_;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <unistd.h>
 
@@ -30,13 +31,14 @@ namespace {
 
 constexpr char kStartFooter[] = R"(
 Without settings it listens on 127.0.0.1:17001 and serves storage, connector and sql. A log line
-says when it is ready. SIGTERM or SIGINT (Ctrl-C) stop it gently, a second one at once.
+says when it is ready. SIGTERM or SIGINT (Ctrl-C) stop it gently, a second one at once; SIGHUP has
+it read its settings and open its log file again.
 
 Settings are merged in this order: the files as given, then environment variables such as
 LONGBOW_SERVER__LISTEN_PORT. `longbow check-config --sample` prints a file to begin with.
 
-Exit codes: 0 stopped by a signal, 1 could not start (such as a port in use), 2 wrong settings or a
-module that cannot be loaded.
+Exit codes: 0 stopped by a signal, 1 could not start (such as a port in use) or was stopped at once,
+2 wrong settings or a module that cannot be loaded.
 
 Examples:
   longbow start --dev-log
@@ -58,7 +60,7 @@ server::ConfigurationRequest MakeRequest(const std::vector<std::string>& files,
                                          const std::vector<std::string>& modules) {
   server::ConfigurationRequest request;
   request.files = files;
-  request.environment = config::LongbowEnvironment();
+  request.environment = config::ServerEnvironment();
   request.modules = modules;
   request.default_module_dir = DefaultModuleDir();
   return request;
@@ -69,33 +71,31 @@ int Complain(const char* what, const arrow::Status& status, int exit_code) {
   return exit_code;
 }
 
-std::unique_ptr<Logger> MakeLogger(LogLevel level, bool dev_log) {
-  telemetry::LogOptions options;
-  options.level = level;
-  options.for_people = dev_log;
-  options.colours = dev_log && isatty(STDERR_FILENO) != 0;
-  return telemetry::MakeLogger(options);
+// The log as the settings want it, or for people on a terminal.
+arrow::Result<std::unique_ptr<telemetry::Log>> MakeLog(telemetry::LogOptions options, bool dev_log,
+                                                       const Clock* clock) {
+  if (dev_log) {
+    options.for_people = true;
+    options.file.clear();
+    options.colours = isatty(STDERR_FILENO) != 0;
+  }
+  return telemetry::Log::Make(std::move(options), clock);
 }
 
 // Registers the modules without starting them: their own checks of their settings are part of it.
-arrow::Status TryModules(server::Configuration* configuration) {
-  std::unique_ptr<Logger> logger = MakeLogger(LogLevel::kWarning, /*dev_log=*/true);
+arrow::Status TryModules(server::Configuration configuration) {
   const SystemClock clock;
-  const std::unique_ptr<Registry> registry = Registry::Make();
-  const ModuleContext context{configuration->checked.settings, *logger, clock,
-                              arrow::default_memory_pool()};
-  const arrow::Status status = configuration->modules->Register(context, registry.get());
-  // They must not outlive what they were lent.
-  configuration->modules.reset();
-  return status;
+  telemetry::LogOptions options;
+  options.level = LogLevel::kWarning;
+  ARROW_ASSIGN_OR_RAISE(auto log, MakeLog(std::move(options), /*dev_log=*/true, &clock));
+  return server::Node::Make(std::move(configuration), std::move(log), clock.Now()).status();
 }
 
-void PrintVerdict(const server::Configuration& configuration) {
+void PrintVerdict(const std::vector<config::EffectiveSetting>& effective) {
   size_t written = 0;
-  for (const auto& setting : configuration.checked.effective)
-    written += setting.origin != "default";
+  for (const auto& setting : effective) written += setting.origin != "default";
   std::printf("The settings are good: %zu written, %zu by default. Nothing was started.\n", written,
-              configuration.checked.effective.size() - written);
+              effective.size() - written);
 }
 
 }  // namespace
@@ -112,14 +112,16 @@ int RunStart(const StartOptions& options) {
     return Complain("the settings are wrong, and nothing was started:", configuration.status(),
                     kExitUsage);
   }
-  std::unique_ptr<Logger> logger = MakeLogger(configuration->options.log_level, options.dev_log);
-  auto node = server::Node::Make(*std::move(configuration), std::move(logger), started);
+  const SystemClock clock;
+  auto log = MakeLog(configuration->options.log, options.dev_log, &clock);
+  if (!log.ok()) return Complain("cannot log, and nothing was started:", log.status(), kExitUsage);
+  auto node = server::Node::Make(*std::move(configuration), *std::move(log), started);
   if (!node.ok()) {
-    return Complain("a module was refused, and nothing was started:", node.status(), kExitUsage);
+    return Complain("the settings or a module were refused, and nothing was started:",
+                    node.status(), kExitUsage);
   }
-  const arrow::Status status = (*node)->Start();
+  const arrow::Status status = server::RunUntilSignal(node->get(), signals->get());
   if (!status.ok()) return Complain("cannot start:", status, kExitFailure);
-  server::RunUntilSignal(node->get(), signals->get());
   return kExitOk;
 }
 
@@ -137,12 +139,13 @@ int RunCheckConfig(const CheckConfigOptions& options) {
     std::fputs(config::ReferencePage(configuration->sections).c_str(), stdout);
     return kExitOk;
   }
-  const arrow::Status status = TryModules(&*configuration);
+  const std::vector<config::EffectiveSetting> effective = configuration->checked.effective;
+  const arrow::Status status = TryModules(*std::move(configuration));
   if (!status.ok()) return Complain("the settings are wrong:", status, kExitUsage);
   if (options.explain) {
-    std::fputs(config::ExplainSettings(configuration->checked.effective).c_str(), stdout);
+    std::fputs(config::ExplainSettings(effective).c_str(), stdout);
   } else {
-    PrintVerdict(*configuration);
+    PrintVerdict(effective);
   }
   return kExitOk;
 }

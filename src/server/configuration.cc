@@ -8,6 +8,8 @@
 #include "config/declarations.h"
 #include "config/document.h"
 #include "config/environment.h"
+#include "config/resolve.h"
+#include "server/memory_guard.h"
 
 namespace longbow::server {
 namespace {
@@ -58,6 +60,21 @@ arrow::Result<std::vector<SettingsSection>> AllSections(const ModuleSet& modules
   return sections;
 }
 
+// Vault's own settings can refer to all but Vault.
+arrow::Status ResolveSecrets(Configuration* configuration) {
+  configuration->secrets = std::make_unique<NodeSecrets>();
+  const SettingsSection* vault = config::FindSection(configuration->sections, "vault");
+  ARROW_ASSIGN_OR_RAISE(const Settings of_vault,
+                        ResolveAll(configuration->checked.tables, {*vault},
+                                   configuration->secrets.get()));
+  arrow::Status used = configuration->secrets->UseVault(of_vault);
+  if (!used.ok()) return used.WithMessage("[vault] cannot be used: ", used.message());
+  ARROW_ASSIGN_OR_RAISE(configuration->settings,
+                        ResolveAll(configuration->checked.tables, configuration->sections,
+                                   configuration->secrets.get()));
+  return arrow::Status::OK();
+}
+
 }  // namespace
 
 arrow::Result<Configuration> LoadConfiguration(const ConfigurationRequest& request) {
@@ -77,14 +94,40 @@ arrow::Result<Configuration> LoadConfiguration(const ConfigurationRequest& reque
   }
   ARROW_ASSIGN_OR_RAISE(configuration.sections, AllSections(*configuration.modules));
 
-  Node complete = document;
-  config::ApplyEnvironment(request.environment, configuration.sections, &complete, &problems);
-  configuration.checked = config::CheckSettings(complete, configuration.sections);
-  problems.insert(problems.end(), configuration.checked.problems.begin(),
-                  configuration.checked.problems.end());
-  ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
-  ARROW_ASSIGN_OR_RAISE(configuration.options, MakeNodeOptions(configuration.checked.settings));
+  configuration.request = request;
+  ARROW_ASSIGN_OR_RAISE(configuration.checked, ReadSettings(request, configuration.sections));
+  ARROW_RETURN_NOT_OK(ResolveSecrets(&configuration));
+  OptionSources sources;
+  sources.resolve_pem = [secrets = configuration.secrets.get()](std::string_view text) {
+    return secrets->ResolvePem(text);
+  };
+  sources.environment = request.environment;
+  sources.available_memory_bytes = AvailableMemory();
+  ARROW_ASSIGN_OR_RAISE(configuration.options, MakeNodeOptions(configuration.settings, sources));
   return configuration;
+}
+
+arrow::Result<config::CheckedSettings> ReadSettings(const ConfigurationRequest& request,
+                                                    const std::vector<SettingsSection>& sections) {
+  std::vector<Problem> problems;
+  Node document = config::ReadFiles(request.files, &problems);
+  ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
+  config::ApplyEnvironment(request.environment, sections, &document, &problems);
+  config::CheckedSettings checked = config::CheckSettings(document, sections);
+  problems.insert(problems.end(), checked.problems.begin(), checked.problems.end());
+  ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
+  return checked;
+}
+
+arrow::Result<Settings> ResolveAll(const config::SettingTables& tables,
+                                   const std::vector<SettingsSection>& sections,
+                                   NodeSecrets* secrets) {
+  std::vector<Problem> problems;
+  Settings settings = config::ResolveSettings(
+      tables, sections, [secrets](std::string_view text) { return secrets->Resolve(text); },
+      &problems);
+  ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
+  return settings;
 }
 
 }  // namespace longbow::server

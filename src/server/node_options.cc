@@ -1,19 +1,17 @@
 #include "server/node_options.h"
 
-#include <cerrno>
-#include <cstring>
-#include <fstream>
-#include <sstream>
+#include <algorithm>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <longbow/error.h>
 
 #include "config/problem.h"
+#include "server/access_policy.h"
+#include "server/trace_settings.h"
 #include "telemetry/logger.h"
 
 namespace longbow::server {
@@ -24,7 +22,6 @@ using config::Problem;
 constexpr char kSection[] = "server";
 // For actions, puts and lists while tasks have all the other threads.
 constexpr int kSpareThreads = 4;
-constexpr int64_t kMaxPemBytes = int64_t{1} << 20;
 
 int GetSmallInt(const Settings& settings, std::string_view name) {
   // The bounds of these settings lie within an int.
@@ -33,49 +30,39 @@ int GetSmallInt(const Settings& settings, std::string_view name) {
 
 // The PEM text of a setting; reports what is wrong with it, and never its value.
 std::string ReadPem(const Settings& settings, const std::string& name,
-                    std::vector<Problem>* problems) {
-  std::string text = settings.GetString(kSection, name);
+                    const config::ResolveText& resolve_pem, std::vector<Problem>* problems) {
   const std::string setting = "server." + name;
-  if (!text.empty() && text.front() == '@') {
-    const std::string path = text.substr(1);
-    struct stat info = {};
-    std::ifstream file;
-    if (stat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode)) file.open(path, std::ios::binary);
-    if (!file.is_open()) {
-      const char* why = S_ISDIR(info.st_mode) ? "it is a folder" : std::strerror(errno);
-      problems->push_back(
-          {"", setting + " names the file " + path + ", which cannot be read: " + why});
-      return {};
-    }
-    if (info.st_size > kMaxPemBytes) {
-      problems->push_back(
-          {"", setting + " names the file " + path + ", which is larger than 1 MiB"});
-      return {};
-    }
-    std::ostringstream content;
-    content << file.rdbuf();
-    text = content.str();
+  const std::string written = settings.GetString(kSection, name);
+  auto text = resolve_pem(written);
+  if (!text.ok()) {
+    problems->push_back({"", setting + " cannot be used: " + text.status().message()});
+    return {};
   }
-  if (!text.empty() && text.find("-----BEGIN ") == std::string::npos) {
+  if (!text->empty() && text->find("-----BEGIN ") == std::string::npos) {
     problems->push_back({"", setting +
                                  " is not PEM; it must be a text with \"-----BEGIN\", or @ and "
                                  "the path of a file with one"});
     return {};
   }
-  return text;
+  return *std::move(text);
 }
 
-void ReadTls(const Settings& settings, NodeOptions* options, std::vector<Problem>* problems) {
+std::optional<transport::TlsOptions> ReadTls(const Settings& settings,
+                                             const config::ResolveText& resolve_pem,
+                                             std::vector<Problem>* problems) {
   const bool use_mtls = settings.GetBool(kSection, "use_mtls");
   if (!settings.GetBool(kSection, "use_tls")) {
     if (use_mtls) problems->push_back({"", "server.use_mtls needs server.use_tls = true"});
-    return;
+    return std::nullopt;
   }
   const size_t problems_before = problems->size();
+  const auto read = [&](const char* name) {
+    return ReadPem(settings, name, resolve_pem, problems);
+  };
   transport::TlsOptions tls;
-  tls.certificate_pem = ReadPem(settings, "tls_certificate", problems);
-  tls.private_key_pem = ReadPem(settings, "tls_private_key", problems);
-  if (use_mtls) tls.client_root_pem = ReadPem(settings, "tls_root_certificate", problems);
+  tls.certificate_pem = read("tls_certificate");
+  tls.private_key_pem = read("tls_private_key");
+  if (use_mtls) tls.client_root_pem = read("tls_root_certificate");
   if (problems->size() == problems_before) {
     if (tls.certificate_pem.empty() || tls.private_key_pem.empty()) {
       problems->push_back(
@@ -85,7 +72,12 @@ void ReadTls(const Settings& settings, NodeOptions* options, std::vector<Problem
       problems->push_back({"", "server.use_mtls needs server.tls_root_certificate"});
     }
   }
-  options->transport.tls = std::move(tls);
+  return tls;
+}
+
+// Whether only this machine can reach it.
+bool IsLoopback(std::string_view host) {
+  return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
 }
 
 bool IsWildcard(std::string_view host) {
@@ -125,6 +117,15 @@ void ReadAddresses(const Settings& settings, NodeOptions* options, std::vector<P
                          "the server would listen nowhere; set server.listen_host or "
                          "server.listen_unix_socket"});
   }
+  const bool in_the_open = !options->listen_host.empty() && !IsLoopback(options->listen_host) &&
+                           !settings.GetBool(kSection, "use_tls");
+  if (in_the_open && !settings.GetBool(kSection, "allow_plaintext")) {
+    problems->push_back(
+        {"", "server.listen_host is " + options->listen_host +
+                 ", which others can reach, and there is no TLS: what callers send could be read on "
+                 "the way; set use_tls with a certificate and a key, or allow_plaintext = true if "
+                 "this is meant"});
+  }
   if (options->advertise_host.empty() && !options->listen_host.empty()) {
     options->advertise_host =
         IsWildcard(options->listen_host) ? MachineName() : options->listen_host;
@@ -144,10 +145,23 @@ void ReadTransport(const Settings& settings, transport::ServerOptions* options) 
   options->max_metadata_bytes = GetSmallInt(settings, "max_metadata_bytes");
 }
 
+// A limit for one caller: what is set, or else so much of what all may have together.
+int ShareOf(const Settings& settings, const char* name, int all, double share) {
+  const Value& set = settings.Get(kSection, name);
+  if (!set.is_null()) return std::min(static_cast<int>(set.as_int()), all);
+  if (!CallersHaveNames(settings)) return all;
+  return std::max(1, static_cast<int>(share * all));
+}
+
 void ReadTasks(const Settings& settings, TaskLimits* limits) {
   limits->threads = GetSmallInt(settings, "task_threads");
   limits->spare_threads = kSpareThreads;
   limits->queue_length = GetSmallInt(settings, "task_queue_length");
+  limits->threads_per_principal =
+      ShareOf(settings, "task_threads_per_principal", limits->threads, 0.75);
+  limits->queue_per_principal =
+      ShareOf(settings, "task_queue_per_principal", limits->queue_length, 0.5);
+  limits->waiting_bytes = settings.GetInt(kSection, "task_waiting_bytes");
   limits->max_tasks = GetSmallInt(settings, "task_max_count");
   limits->buffer_bytes = settings.GetInt(kSection, "task_buffer_bytes");
   limits->repeatable_bytes = settings.GetInt(kSection, "task_repeatable_bytes");
@@ -158,7 +172,13 @@ void ReadDispatcher(const Settings& settings, flight::DispatcherOptions* options
   options->max_wait_sec = GetSmallInt(settings, "max_wait_sec");
   options->sync_timeout_sec = GetSmallInt(settings, "sync_timeout_sec");
   options->max_open_calls = GetSmallInt(settings, "max_open_calls");
-  options->max_exchanges = GetSmallInt(settings, "max_exchanges");
+  options->admission.running = {
+      GetSmallInt(settings, "max_running_info"), GetSmallInt(settings, "max_running_get"),
+      GetSmallInt(settings, "max_running_put"), GetSmallInt(settings, "max_running_exchange"),
+      GetSmallInt(settings, "max_running_action")};
+  options->admission.waiting = GetSmallInt(settings, "max_waiting_calls");
+  options->admission.max_wait =
+      std::chrono::milliseconds(settings.GetInt(kSection, "max_call_wait_ms"));
   options->exchange_idle_sec = GetSmallInt(settings, "exchange_idle_sec");
   options->cache_ttl_sec = settings.GetInt(kSection, "cache_ttl_sec");
   options->exchange_buffer_bytes = settings.GetInt(kSection, "exchange_buffer_bytes");
@@ -166,24 +186,107 @@ void ReadDispatcher(const Settings& settings, flight::DispatcherOptions* options
   options->command_limits.max_depth = GetSmallInt(settings, "max_command_depth");
 }
 
+void ReadMemory(const Settings& settings, int64_t available_bytes, MemoryMarks* marks,
+                std::vector<Problem>* problems) {
+  const auto mark = [&](const char* name, double share) {
+    const Value& set = settings.Get(kSection, name);
+    return set.is_null() ? static_cast<int64_t>(share * static_cast<double>(available_bytes))
+                         : set.as_int();
+  };
+  marks->high_bytes = mark("memory_high_bytes", 0.8);
+  marks->critical_bytes = std::max(mark("memory_critical_bytes", 0.9), marks->high_bytes);
+  const Value& critical = settings.Get(kSection, "memory_critical_bytes");
+  if (!critical.is_null() && critical.as_int() < marks->high_bytes) {
+    problems->push_back(
+        {"", "server.memory_critical_bytes is below server.memory_high_bytes; it must be above"});
+  }
+}
+
+void ReadHttp(const Settings& settings, NodeOptions* options) {
+  const Value& port = settings.Get("http", "port");
+  if (port.is_null()) return;
+  http::HttpServerOptions http;
+  http.host = settings.GetString("http", "host");
+  http.port = static_cast<int>(port.as_int());
+  http.max_connections = static_cast<int>(settings.GetInt("http", "max_connections"));
+  http.request_timeout_sec = static_cast<int>(settings.GetInt("http", "request_timeout_sec"));
+  options->http = std::move(http);
+  options->http_token = settings.GetString("http", "token");
+}
+
+void ReadLog(const Settings& settings, NodeOptions* options, std::vector<Problem>* problems) {
+  telemetry::LogOptions& log = options->log;
+  log.level = telemetry::ParseLogLevel(settings.GetString("log", "level"));
+  log.for_people = settings.GetString("log", "format") == "text";
+  log.file = settings.GetString("log", "file");
+  log.keys.time = settings.GetString("log", "time_key");
+  log.keys.level = settings.GetString("log", "level_key");
+  log.keys.message = settings.GetString("log", "message_key");
+  log.keys.trace = settings.GetString("log", "trace_key");
+  log.max_repeats = static_cast<int>(settings.GetInt("log", "max_repeats"));
+  auto levels = MakeComponentLevels(settings);
+  if (levels.ok()) {
+    log.component_levels = *std::move(levels);
+  } else {
+    problems->push_back({"", levels.status().message()});
+  }
+  options->call_lines = ParseCallLines(settings.GetString("log", "calls"));
+  options->slow_call = std::chrono::milliseconds(settings.GetInt("log", "slow_call_ms"));
+}
+
+void ReadProcess(const Settings& settings, NodeOptions* options) {
+  options->malloc_trim_interval =
+      std::chrono::seconds(settings.GetInt(kSection, "malloc_trim_interval_sec"));
+  options->shutdown_grace = std::chrono::milliseconds(
+      static_cast<int64_t>(settings.Get(kSection, "shutdown_grace_sec").as_double() * 1000));
+  options->module_start_timeout =
+      std::chrono::seconds(settings.GetInt(kSection, "module_start_timeout_sec"));
+}
+
 }  // namespace
 
-arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings) {
+arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings,
+                                           const OptionSources& sources) {
   NodeOptions options;
   std::vector<Problem> problems;
   options.node_id = settings.GetString(kSection, "node_id");
   ReadAddresses(settings, &options, &problems);
-  ReadTls(settings, &options, &problems);
+  options.transport.tls = ReadTls(settings, sources.resolve_pem, &problems);
   ReadTransport(settings, &options.transport);
   ReadTasks(settings, &options.tasks);
   ReadDispatcher(settings, &options.dispatcher);
-  options.log_level = telemetry::ParseLogLevel(settings.GetString(kSection, "log_level"));
-  options.malloc_trim_interval =
-      std::chrono::seconds(settings.GetInt(kSection, "malloc_trim_interval_sec"));
-  options.shutdown_grace = std::chrono::milliseconds(
-      static_cast<int64_t>(settings.Get(kSection, "shutdown_grace_sec").as_double() * 1000));
+  ReadMemory(settings, sources.available_memory_bytes, &options.memory, &problems);
+  ReadHttp(settings, &options);
+  ReadLog(settings, &options, &problems);
+  ReadProcess(settings, &options);
+  options.trace = MakeTracerOptions(settings, sources.environment, &problems);
   ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
   return options;
+}
+
+arrow::Result<std::optional<transport::TlsOptions>> MakeTlsOptions(
+    const Settings& settings, const config::ResolveText& resolve_pem) {
+  std::vector<Problem> problems;
+  auto tls = ReadTls(settings, resolve_pem, &problems);
+  ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
+  return tls;
+}
+
+arrow::Result<telemetry::ComponentLevels> MakeComponentLevels(const Settings& settings) {
+  telemetry::ComponentLevels levels;
+  for (const Value& item : settings.Get("log", "levels").as_list()) {
+    const std::string& text = item.as_string();
+    const size_t equals = text.find('=');
+    const std::string level = equals == std::string::npos ? "" : text.substr(equals + 1);
+    if (level != "debug" && level != "info" && level != "warning" && level != "error") {
+      return MakeError(ErrorCode::kBadArgument,
+                       "log.levels has '" + text +
+                           "'; it must be the name of a component, =, and debug, info, warning or "
+                           "error");
+    }
+    levels[text.substr(0, equals)] = telemetry::ParseLogLevel(level);
+  }
+  return levels;
 }
 
 std::string UriOf(const NodeOptions& options, const std::string& host, int port) {

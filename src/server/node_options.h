@@ -3,6 +3,8 @@
 #pragma once
 
 #include <chrono>
+#include <map>
+#include <optional>
 #include <string>
 
 #include <arrow/result.h>
@@ -10,13 +12,19 @@
 #include <longbow/log.h>
 #include <longbow/settings.h>
 
+#include "config/resolve.h"
 #include "flight/dispatcher.h"
+#include "http/http_server.h"
+#include "server/call_journal.h"
+#include "server/memory_guard.h"
 #include "task/task_registry.h"
+#include "telemetry/logger.h"
+#include "telemetry/trace_options.h"
 #include "transport/server.h"
 
 namespace longbow::server {
 
-/// The `[server]` section, taken apart.
+/// The sections of the server itself, taken apart.
 struct NodeOptions {
   std::string node_id;  ///< empty: to be made up
 
@@ -31,15 +39,36 @@ struct NodeOptions {
   TaskLimits tasks;
   flight::DispatcherOptions dispatcher;
 
-  LogLevel log_level = LogLevel::kInfo;
+  telemetry::LogOptions log;
+  CallLines call_lines = CallLines::kAll;
+  std::chrono::milliseconds slow_call{0};
+  telemetry::TracerOptions trace;
+  std::optional<http::HttpServerOptions> http;  ///< nothing: no HTTP
+  std::string http_token;                       ///< empty: none is asked for
+  MemoryMarks memory;
+  std::chrono::milliseconds module_start_timeout{0};
   std::chrono::seconds malloc_trim_interval{0};  ///< 0: never
   std::chrono::milliseconds shutdown_grace{0};
 };
 
-/// Reads the section, and the files that PEM settings name. Blocks.
+/// What options are made of beside settings.
+struct OptionSources {
+  config::ResolveText resolve_pem;                 ///< see `NodeSecrets::ResolvePem`
+  std::map<std::string, std::string> environment;  ///< the variables OTEL_*
+  int64_t available_memory_bytes = 0;
+};
+
+/// Reads the sections, and the files that PEM settings name. Blocks.
 /// Errors: BAD_ARGUMENT with one line for each problem: settings that do not go together, PEM texts
 /// or files that are none.
-arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings);
+arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings, const OptionSources& sources);
+
+/// The TLS texts alone, to take over new ones; nothing where TLS is off. Errors as above.
+arrow::Result<std::optional<transport::TlsOptions>> MakeTlsOptions(
+    const Settings& settings, const config::ResolveText& resolve_pem);
+/// The part of the log's options that can be changed while it is written. Errors: BAD_ARGUMENT for
+/// a level of a component that is none.
+arrow::Result<telemetry::ComponentLevels> MakeComponentLevels(const Settings& settings);
 
 /// The URI of a TCP address, or of a Unix socket where `host` is empty: `grpc://127.0.0.1:17001`,
 /// `grpc+tls://[::1]:17001`, `grpc+unix:///run/longbow.sock`.

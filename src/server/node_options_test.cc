@@ -10,6 +10,7 @@
 
 #include "config/check.h"
 #include "config/core_sections.h"
+#include "server/node_secrets.h"
 
 namespace longbow::server {
 namespace {
@@ -19,13 +20,19 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
+constexpr int64_t kMiB = int64_t{1} << 20;
+
 arrow::Result<NodeOptions> Options(const std::string& server_section) {
   std::vector<config::Problem> problems;
   const auto document = config::ParseToml("[server]\n" + server_section, "longbow.toml", &problems);
   auto checked = config::CheckSettings(document, config::CoreSections());
   problems.insert(problems.end(), checked.problems.begin(), checked.problems.end());
   ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
-  return MakeNodeOptions(checked.settings);
+  NodeSecrets secrets;
+  OptionSources sources;
+  sources.resolve_pem = [&secrets](std::string_view text) { return secrets.ResolvePem(text); };
+  sources.available_memory_bytes = 1000 * kMiB;
+  return MakeNodeOptions(checked.settings, sources);
 }
 
 constexpr char kPem[] = "'-----BEGIN CERTIFICATE-----'";
@@ -54,11 +61,16 @@ TEST(NodeOptionsTest, HasTheSameDefaultsAsTheParts) {
   EXPECT_EQ(options->tasks.buffer_bytes, tasks.buffer_bytes);
   EXPECT_EQ(options->tasks.repeatable_bytes, tasks.repeatable_bytes);
   EXPECT_EQ(options->tasks.result_ttl_sec, tasks.result_ttl_sec);
+  EXPECT_EQ(options->tasks.waiting_bytes, tasks.waiting_bytes);
+  EXPECT_FALSE(options->http.has_value());
+  EXPECT_EQ(options->trace.exporter, telemetry::TraceExporter::kNone);
   const flight::DispatcherOptions dispatcher;
   EXPECT_EQ(options->dispatcher.max_wait_sec, dispatcher.max_wait_sec);
   EXPECT_EQ(options->dispatcher.sync_timeout_sec, dispatcher.sync_timeout_sec);
   EXPECT_EQ(options->dispatcher.max_open_calls, dispatcher.max_open_calls);
-  EXPECT_EQ(options->dispatcher.max_exchanges, dispatcher.max_exchanges);
+  EXPECT_EQ(options->dispatcher.admission.running, dispatcher.admission.running);
+  EXPECT_EQ(options->dispatcher.admission.waiting, dispatcher.admission.waiting);
+  EXPECT_EQ(options->dispatcher.admission.max_wait, dispatcher.admission.max_wait);
   EXPECT_EQ(options->dispatcher.exchange_idle_sec, dispatcher.exchange_idle_sec);
   EXPECT_EQ(options->dispatcher.cache_ttl_sec, dispatcher.cache_ttl_sec);
   EXPECT_EQ(options->dispatcher.exchange_buffer_bytes, dispatcher.exchange_buffer_bytes);
@@ -73,11 +85,12 @@ TEST(NodeOptionsTest, MakesAddressesAndUris) {
   EXPECT_THAT(options->transport.addresses, ElementsAre("[::1]:0", "unix:/run/l.sock"));
   EXPECT_EQ(AdvertisedUri(*options, 5), "grpc://[::1]:5");
 
-  options = Options("listen_host = '0.0.0.0'\nadvertise_host = 'a.example'\nadvertise_port = 80");
+  const std::string open = "allow_plaintext = true\nlisten_host = '0.0.0.0'\n";
+  options = Options(open + "advertise_host = 'a.example'\nadvertise_port = 80");
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(AdvertisedUri(*options, 17001), "grpc://a.example:80");
 
-  options = Options("listen_host = '0.0.0.0'");
+  options = Options(open);
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_THAT(AdvertisedUri(*options, 17001), Not(HasSubstr("0.0.0.0")));
 
@@ -98,7 +111,7 @@ TEST(NodeOptionsTest, ReadsPemTextsAndFiles) {
   ASSERT_TRUE(options.ok()) << options.status();
   ASSERT_TRUE(options->transport.tls.has_value());
   EXPECT_EQ(options->transport.tls->certificate_pem, "-----BEGIN CERTIFICATE-----");
-  EXPECT_EQ(options->transport.tls->private_key_pem, "-----BEGIN PRIVATE KEY-----\nabc\n");
+  EXPECT_EQ(options->transport.tls->private_key_pem, "-----BEGIN PRIVATE KEY-----\nabc");
   EXPECT_EQ(options->transport.tls->client_root_pem, "-----BEGIN CERTIFICATE-----");
   EXPECT_EQ(AdvertisedUri(*options, 1), "grpc+tls://127.0.0.1:1");
 }
@@ -116,8 +129,11 @@ TEST(NodeOptionsTest, RefusesWhatDoesNotGoTogether) {
            {"use_tls = true", "server.use_tls needs server.tls_certificate and"},
            {tls, "server.use_tls needs server.tls_certificate and"},
            {tls + "tls_private_key = 'hunter2'", "server.tls_private_key is not PEM"},
-           {tls + "tls_private_key = '@/none/hunter2'", "cannot be read: No such file"},
-           {tls + "tls_private_key = '@/'", "it is a folder"},
+           {tls + "tls_private_key = '@/none/key.pem'", "file:/none/key.pem"},
+           {tls + "tls_private_key = '@/'", "server.tls_private_key cannot be used"},
+           {"listen_host = '0.0.0.0'", "allow_plaintext = true if this is meant"},
+           {"listen_host = 'longbow.example'", "which others can reach, and there is no TLS"},
+           {"memory_high_bytes = '2GiB'\nmemory_critical_bytes = '1GiB'", "must be above"},
            {tls + "tls_private_key = '-----BEGIN '\nuse_mtls = true",
             "server.use_mtls needs server.tls_root_certificate"},
        }) {
@@ -127,6 +143,38 @@ TEST(NodeOptionsTest, RefusesWhatDoesNotGoTogether) {
   }
   EXPECT_THAT(Options(tls + "tls_private_key = 'hunter2'").status().message(),
               Not(HasSubstr("hunter2")));
+}
+
+TEST(NodeOptionsTest, MarksOfMemoryAreSharesOfWhatThereIs) {
+  auto options = Options("");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->memory.high_bytes, 800 * kMiB);
+  EXPECT_EQ(options->memory.critical_bytes, 900 * kMiB);
+  options = Options("memory_high_bytes = '950MiB'");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->memory.critical_bytes, 950 * kMiB);
+}
+
+TEST(NodeOptionsTest, ACallerWithANameHasAShareOfTheThreads) {
+  auto options = Options("");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->tasks.threads_per_principal, options->tasks.threads);
+  EXPECT_EQ(options->tasks.queue_per_principal, options->tasks.queue_length);
+  options = Options("task_threads = 8\n[auth]\nmethod = 'token'");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->tasks.threads_per_principal, 6);
+  EXPECT_EQ(options->tasks.queue_per_principal, 512);
+  options = Options("task_threads = 8\ntask_threads_per_principal = 20");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->tasks.threads_per_principal, 8);
+}
+
+TEST(NodeOptionsTest, LevelsOfComponents) {
+  auto options = Options("[log]\nlevels = ['sql=debug', 'transport=error']");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->log.component_levels.at("sql"), LogLevel::kDebug);
+  EXPECT_EQ(options->log.component_levels.at("transport"), LogLevel::kError);
+  EXPECT_THAT(Options("[log]\nlevels = ['sql']").status().message(), HasSubstr("log.levels has"));
 }
 
 }  // namespace

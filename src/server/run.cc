@@ -1,31 +1,110 @@
 #include "server/run.h"
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 namespace longbow::server {
+namespace {
 
-void RunUntilSignal(Node* node, SignalWatcher* signals) {
-  const int signal = signals->Wait();
-  node->logger().Info(std::string("longbow is stopping, because of the signal \"") +
-                      strsignal(signal) + "\"; a second one stops it at once");
-  const int done = eventfd(0, EFD_CLOEXEC);
-  std::thread shutdown([node, done] {
-    node->Shutdown();
-    // Without a descriptor nobody waits for a second signal below.
-    if (done >= 0) eventfd_write(done, 1);
-  });
-  if (done >= 0 && signals->Wait(done) != 0) {
-    node->logger().Warning("longbow stops at once, because of a second signal");
-    std::_Exit(1);
+using std::chrono::milliseconds;
+
+// Behind the grace time, for all that should take no time.
+constexpr milliseconds kEndLimit{900};
+
+// Work on a thread of its own, whose end can be waited for together with signals.
+class Background {
+ public:
+  explicit Background(std::function<void()> work)
+      : done_(eventfd(0, EFD_CLOEXEC)), thread_([this, work = std::move(work)] {
+          work();
+          finished_ = true;
+          if (done_ >= 0) eventfd_write(done_, 1);
+        }) {}
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+  ~Background() {
+    thread_.join();
+    if (done_ >= 0) close(done_);
   }
-  shutdown.join();
-  if (done >= 0) close(done);
+  bool finished() const { return finished_; }
+  /// -1 where the system has no descriptor left: then only signals can be waited for.
+  int fd() const { return done_; }
+
+ private:
+  const int done_;
+  std::atomic<bool> finished_{false};
+  std::thread thread_;
+};
+
+[[noreturn]] void EndAtOnce(Node* node, const std::string& why) {
+  node->logger().Error("longbow ends at once: " + why);
+  std::_Exit(1);
+}
+
+bool IsReload(int signal) { return signal == SIGHUP; }
+
+std::string NameOf(int signal) { return std::string("the signal \"") + strsignal(signal) + "\""; }
+
+// Waits for the node to start. True where it was told to stop meanwhile. `reload`: whether it was told
+// to read its settings again, which it has read before.
+bool StartUnlessStopped(Node* node, SignalWatcher* signals, arrow::Status* started, bool* reload) {
+  Background start([node, started] { *started = node->Start(); });
+  int signal = signals->Wait(start.fd());
+  while (IsReload(signal)) {
+    *reload = true;
+    signal = signals->Wait(start.fd());
+  }
+  if (signal == 0) return false;
+  node->logger().Info("longbow is stopping while it starts, because of " + NameOf(signal));
+  if (signals->Wait(start.fd(), kEndLimit) != 0) EndAtOnce(node, "a second signal");
+  // A module may take minutes, and has nothing to lose yet.
+  if (!start.finished()) EndAtOnce(node, "a module is still starting");
+  return true;
+}
+
+void ShutDown(Node* node, SignalWatcher* signals) {
+  Background shutdown([node] { node->Shutdown(); });
+  const auto until = std::chrono::steady_clock::now() + node->shutdown_grace() + kEndLimit;
+  while (!shutdown.finished()) {
+    const auto left = std::chrono::ceil<milliseconds>(until - std::chrono::steady_clock::now());
+    const int signal = signals->Wait(shutdown.fd(), std::max(left, milliseconds(0)));
+    if (IsReload(signal)) continue;
+    const std::string waits_for = "it was waiting for " + node->shutdown_step();
+    if (signal != 0) EndAtOnce(node, "a second signal; " + waits_for);
+    if (left.count() <= 0) EndAtOnce(node, "the grace time is over; " + waits_for);
+  }
+}
+
+}  // namespace
+
+arrow::Status RunUntilSignal(Node* node, SignalWatcher* signals) {
+  arrow::Status started;
+  bool reload = false;
+  const bool stopped = StartUnlessStopped(node, signals, &started, &reload);
+  if (node->hung()) EndAtOnce(node, started.message());
+  ARROW_RETURN_NOT_OK(started);
+  if (reload && !stopped) node->Reload();
+  int signal = stopped ? SIGTERM : signals->Wait();
+  while (IsReload(signal)) {
+    node->Reload();
+    signal = signals->Wait();
+  }
+  if (!stopped) {
+    node->logger().Info("longbow is stopping, because of " + NameOf(signal) +
+                        "; a second one stops it at once");
+  }
+  ShutDown(node, signals);
+  return arrow::Status::OK();
 }
 
 }  // namespace longbow::server

@@ -2,13 +2,20 @@
 /// A node from its start to the signal that ends it.
 #pragma once
 
+#include <arrow/status.h>
+
 #include "server/node.h"
 #include "server/signals.h"
 
 namespace longbow::server {
 
-/// Waits for SIGTERM or SIGINT, then shuts the node down. A second signal during that ends the
-/// process at once, with exit code 1 and without any cleaning up.
-void RunUntilSignal(Node* node, SignalWatcher* signals);
+/// Starts the node and waits for signals. SIGHUP has it read its settings again; SIGTERM or SIGINT
+/// shuts it down.
+///
+/// The process ends with exit code 1, at once and without any cleaning up, with a second SIGTERM or
+/// SIGINT, and where the shutdown has not ended a second after the grace time: something hangs, and
+/// the log says what. The same where a module hangs in its start.
+/// Errors: those of `Node::Start`.
+arrow::Status RunUntilSignal(Node* node, SignalWatcher* signals);
 
 }  // namespace longbow::server

@@ -1,6 +1,9 @@
 #include "server/signals.h"
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
+#include <cstdint>
 #include <cstring>
 #include <string>
 
@@ -18,6 +21,7 @@ arrow::Result<std::unique_ptr<SignalWatcher>> SignalWatcher::Make() {
   sigemptyset(&wanted);
   sigaddset(&wanted, SIGTERM);
   sigaddset(&wanted, SIGINT);
+  sigaddset(&wanted, SIGHUP);
   const int fd = signalfd(-1, &wanted, SFD_CLOEXEC);
   if (fd < 0) {
     return MakeError(ErrorCode::kInternalError,
@@ -28,26 +32,30 @@ arrow::Result<std::unique_ptr<SignalWatcher>> SignalWatcher::Make() {
   pthread_sigmask(SIG_BLOCK, &wanted, &watcher->old_mask_);
   struct sigaction ignore = {};
   ignore.sa_handler = SIG_IGN;
-  sigaction(SIGHUP, &ignore, &watcher->old_hangup_);
   sigaction(SIGPIPE, &ignore, &watcher->old_pipe_);
   return watcher;
 }
 
 SignalWatcher::~SignalWatcher() {
   sigaction(SIGPIPE, &old_pipe_, nullptr);
-  sigaction(SIGHUP, &old_hangup_, nullptr);
   pthread_sigmask(SIG_SETMASK, &old_mask_, nullptr);
   close(fd_);
 }
 
-int SignalWatcher::Wait(int other_fd) {
+int SignalWatcher::Wait(int other_fd, std::optional<std::chrono::milliseconds> limit) {
+  using Clock = std::chrono::steady_clock;
+  const auto until = Clock::now() + limit.value_or(std::chrono::milliseconds(0));
   while (true) {
     struct pollfd fds[2] = {{fd_, POLLIN, 0}, {other_fd, POLLIN, 0}};
-    // poll() passes over a descriptor of -1.
-    if (poll(fds, 2, -1) < 0) {
-      if (errno == EINTR) continue;
-      return 0;
+    int wait_ms = -1;
+    if (limit) {
+      const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+      wait_ms = static_cast<int>(std::clamp<int64_t>(left.count(), 0, INT_MAX));
     }
+    // poll() passes over a descriptor of -1.
+    const int ready = poll(fds, 2, wait_ms);
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return 0;
     struct signalfd_siginfo info;
     if (fds[0].revents != 0 && read(fd_, &info, sizeof(info)) == sizeof(info)) {
       return static_cast<int>(info.ssi_signo);

@@ -1,0 +1,80 @@
+/// \file
+/// Where a node's settings find the secrets that they refer to.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <arrow/result.h>
+
+#include <longbow/clock.h>
+#include <longbow/log.h>
+#include <longbow/settings.h>
+
+#include "base/random.h"
+#include "secret/environment_secrets.h"
+#include "secret/file_secrets.h"
+#include "secret/secret_resolver.h"
+#include "secret/vault_options.h"
+#include "secret/waiter.h"
+
+namespace longbow::secret {
+class HttpTransport;
+class VaultSecrets;
+}  // namespace longbow::secret
+
+namespace longbow::server {
+
+/// The environment, files, and Vault where `[vault]` names one. Thread-safe after `UseVault`.
+class NodeSecrets {
+ public:
+  NodeSecrets();
+  /// Waits for a reading that is under way.
+  ~NodeSecrets();
+  NodeSecrets(const NodeSecrets&) = delete;
+  NodeSecrets& operator=(const NodeSecrets&) = delete;
+
+  /// Adds Vault, whose settings are resolved but for references to Vault itself. Errors:
+  /// BAD_ARGUMENT for settings that cannot work.
+  arrow::Status UseVault(const Settings& settings);
+
+  /// What a text of a setting stands for; `@PATH` is the file's content, as `file:PATH` is. Blocks.
+  arrow::Result<std::string> Resolve(std::string_view text);
+  /// The same where only PEM texts may be written with `@`.
+  arrow::Result<std::string> ResolvePem(std::string_view text);
+
+  /// From now on, secrets are read again when they change, and `on_change` is told on a thread of
+  /// its own. `logger` outlives this. Once.
+  void Watch(Logger* logger, std::function<void()> on_change);
+  /// No secret is read any more, and `on_change` is no longer called when it returns.
+  void StopWatching();
+
+  /// Sentences about secrets that could not be read again, for `/health`.
+  std::vector<std::string> problems() const;
+  /// Replaces each secret in `text`.
+  void Redact(std::string* text) const;
+
+ private:
+  /// Hands lines on once there is somebody to take them.
+  class LateLogger;
+
+  void MakeResolver();
+
+  const SystemClock clock_;
+  SystemRandom random_;
+  std::unique_ptr<LateLogger> logger_;
+  secret::EnvironmentSecrets environment_;
+  secret::FileSecrets files_;
+  secret::VaultOptions vault_options_;
+  std::unique_ptr<secret::HttpTransport> transport_;
+  std::unique_ptr<secret::Waiter> waiter_;
+  std::unique_ptr<secret::VaultSecrets> vault_;
+  std::function<void()> on_change_;
+  std::unique_ptr<secret::SecretResolver> resolver_;
+};
+
+}  // namespace longbow::server

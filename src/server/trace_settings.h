@@ -1,0 +1,22 @@
+/// \file
+/// From settings, and OpenTelemetry's own variables, to how traces are made and sent.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include <longbow/settings.h>
+
+#include "config/problem.h"
+#include "telemetry/trace_options.h"
+
+namespace longbow::server {
+
+/// `[trace]` on top of `environment`, of which the variables OTEL_* count. What cannot be used is
+/// added to `problems`, which show no value. Pure.
+telemetry::TracerOptions MakeTracerOptions(const Settings& settings,
+                                           const std::map<std::string, std::string>& environment,
+                                           std::vector<config::Problem>* problems);
+
+}  // namespace longbow::server
