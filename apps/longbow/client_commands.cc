@@ -122,8 +122,7 @@ void AddConnectionOptions(CLI::App* command, ClientOptions* options) {
       ->envname("LONGBOW_TLS_CERT")
       ->type_name("FILE")
       ->group(kConnectionGroup);
-  command
-      ->add_option("--tls-key", options->connection.tls_key_file, "PEM file with its key")
+  command->add_option("--tls-key", options->connection.tls_key_file, "PEM file with its key")
       ->envname("LONGBOW_TLS_KEY")
       ->type_name("FILE")
       ->group(kConnectionGroup);

@@ -99,8 +99,8 @@ TEST_F(ServerCommandsTest, StartsUntilASignalComes) {
   EXPECT_EQ(Start({.modules = {kAlpha}}), kExitOk);
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   EXPECT_THAT(err_, AllOf(HasSubstr("is ready on grpc://127.0.0.1:"), HasSubstr("start alpha"),
-                          HasSubstr("is stopping, because of the signal"), HasSubstr("stop alpha"),
-                          HasSubstr("has stopped")));
+                          HasSubstr("is stopping while it starts, because of the signal"),
+                          HasSubstr("stop alpha"), HasSubstr("has stopped")));
 }
 
 TEST_F(ServerCommandsTest, WrongSettingsAndModulesEndWithTwo) {

@@ -32,7 +32,7 @@ namespace longbow {
 /// What the server lends to a module, for as long as the module lives.
 struct ModuleContext {
   const Settings& settings;
-  /// Its lines name the module; the setting `log_levels` of `[log]` sets its level.
+  /// Its lines name the module; the setting `levels` of `[log]` can set its level.
   Logger& logger;
   const Clock& clock;
   /// Counts what the module's results take. Never null.

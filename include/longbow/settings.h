@@ -36,8 +36,9 @@ struct SettingSpec {
   double min = std::numeric_limits<double>::lowest();  ///< inclusive; numbers and sizes
   double max = std::numeric_limits<double>::max();     ///< inclusive; numbers and sizes
   std::vector<std::string> choices = {};               ///< texts: the allowed ones; empty: any
-  bool required = false;  ///< must be set; only sensible in a repeated section
-  bool secret = false;    ///< its value is never printed
+  bool required = false;    ///< must be set; only sensible in a repeated section
+  bool secret = false;      ///< its value is never printed
+  bool takes_file = false;  ///< may be written as @ and the path of a file with the text
   /// A new value is taken over without a restart (`Module::ApplySettings`).
   bool reloadable = false;
 };

@@ -1,6 +1,7 @@
 #include "query_engine.h"
 
 #include <filesystem>
+#include <limits>
 #include <system_error>
 #include <thread>
 
@@ -92,6 +93,23 @@ int64_t QueryEngine::idle() const {
   return static_cast<int64_t>(idle_.size());
 }
 
+int64_t QueryEngine::memory_bytes() const {
+  // None of them ends while the lock is held, and each only reads a count.
+  std::lock_guard lock(mutex_);
+  int64_t bytes = 0;
+  for (EngineInstance* instance : instances_) {
+    bytes += static_cast<int64_t>(instance->database->instance->GetBufferManager().GetUsedMemory());
+  }
+  return bytes;
+}
+
+int64_t QueryEngine::memory_limit_bytes() const {
+  int64_t bytes = 0;
+  const bool too_many =
+      __builtin_mul_overflow(options_.query_memory_limit, options_.max_queries, &bytes);
+  return too_many ? std::numeric_limits<int64_t>::max() : bytes;
+}
+
 arrow::Result<EngineLease> QueryEngine::Acquire() {
   std::unique_ptr<EngineInstance> instance;
   {
@@ -118,6 +136,8 @@ arrow::Result<EngineLease> QueryEngine::Acquire() {
       return made.status();
     }
     instance = std::move(made).ValueUnsafe();
+    std::lock_guard lock(mutex_);
+    instances_.insert(instance.get());
   }
   return EngineLease(shared_from_this(), std::move(instance));
 }
@@ -166,6 +186,8 @@ void QueryEngine::Release(std::unique_ptr<EngineInstance> instance, bool discard
     std::lock_guard lock(mutex_);
     if (keep && static_cast<int64_t>(idle_.size()) < options_.max_idle_instances) {
       idle_.push_back(std::move(instance));
+    } else {
+      instances_.erase(instance.get());
     }
   }
   instance.reset();  // Outside the lock: it joins threads and may remove files.

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -78,6 +79,10 @@ class QueryEngine : public std::enable_shared_from_this<QueryEngine> {
   const EngineOptions& options() const { return options_; }
   int64_t running() const;
   int64_t idle() const;
+  /// What all instances have in their buffers now, in bytes. Takes microseconds.
+  int64_t memory_bytes() const;
+  /// What queries may have in their buffers if as many run as may run, in bytes.
+  int64_t memory_limit_bytes() const;
 
  private:
   friend class EngineLease;
@@ -92,6 +97,8 @@ class QueryEngine : public std::enable_shared_from_this<QueryEngine> {
   const std::unique_ptr<SpillFolder> spill_folder_;
   mutable std::mutex mutex_;
   std::vector<std::unique_ptr<EngineInstance>> idle_;
+  /// All that there are, idle or lent.
+  std::set<EngineInstance*> instances_;
   int64_t running_ = 0;
   int64_t made_ = 0;
 };

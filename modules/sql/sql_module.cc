@@ -96,12 +96,28 @@ EngineOptions ReadOptions(const Settings& settings) {
   return options;
 }
 
+// The functions keep no engine alive: it removes its spill folder when the service goes.
+void Measure(const std::shared_ptr<QueryEngine>& engine, Metrics* metrics) {
+  const auto add = [&](const char* name, const char* help, int64_t (QueryEngine::*value)() const) {
+    metrics->AddGaugeFunction(name, help, [weak = std::weak_ptr<QueryEngine>(engine), value] {
+      const auto alive = weak.lock();
+      return alive ? static_cast<double>((*alive.*value)()) : 0.0;
+    });
+  };
+  add("duckdb_memory_bytes", "What DuckDB has in its buffers, of all queries together",
+      &QueryEngine::memory_bytes);
+  add("duckdb_memory_limit_bytes",
+      "What DuckDB's buffers may take if as many queries run as may run, before they spill",
+      &QueryEngine::memory_limit_bytes);
+}
+
 class SqlModule final : public Module {
  public:
   std::vector<SettingsSection> SettingsSections() const override { return {Section()}; }
 
   arrow::Status Register(const ModuleContext& context, Registrar& registrar) override {
     ARROW_ASSIGN_OR_RAISE(auto engine, QueryEngine::Make(ReadOptions(context.settings)));
+    Measure(engine, &context.metrics);
     return registrar.AddService(std::make_shared<SqlService>(std::move(engine)));
   }
 };

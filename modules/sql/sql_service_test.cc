@@ -113,6 +113,20 @@ TEST_F(SqlServiceTest, SpillIsLimited) {
   EXPECT_EQ(status.ToString().find(spill_parent_.string()), std::string::npos) << status.ToString();
 }
 
+TEST_F(SqlServiceTest, TellsWhatDuckDbHolds) {
+  MakeService({.query_memory_limit = 256 << 20, .query_threads = 1, .max_queries = 3});
+  EXPECT_EQ(engine_->memory_limit_bytes(), 3 * (256 << 20));
+  EXPECT_EQ(engine_->memory_bytes(), 0);
+  // All of it is sorted before the first row comes.
+  auto reader = Start("SELECT range AS i FROM range(4000000) ORDER BY hash(range)").ValueOrDie();
+  std::shared_ptr<arrow::RecordBatch> batch;
+  ASSERT_TRUE(reader->ReadNext(&batch).ok());
+  EXPECT_GT(engine_->memory_bytes(), 4'000'000 * 4);
+  EXPECT_LE(engine_->memory_bytes(), 256 << 20);
+  reader.reset();
+  EXPECT_LE(engine_->memory_bytes(), 16 << 20) << "more than what an idle instance may keep";
+}
+
 TEST_F(SqlServiceTest, TooManyQueries) {
   MakeService({.max_queries = 2});
   auto first = Start("SELECT 1");

@@ -107,6 +107,17 @@ int64_t FlightIndex::DeletePrefix(const std::vector<std::string>& prefix) {
   return static_cast<int64_t>(garbage.size());
 }
 
+int64_t FlightIndex::count() const {
+  const auto now = clock_.WallNow();
+  std::shared_lock lock(mutex_);
+  auto count = static_cast<int64_t>(flights_.size());
+  for (const auto& [key, path] : expiring_) {
+    if (key.first > now) break;
+    --count;
+  }
+  return count;
+}
+
 void FlightIndex::Sweep() {
   Garbage garbage;
   std::unique_lock lock(mutex_);

@@ -47,6 +47,9 @@ class FlightIndex {
   /// Removes what has expired.
   void Sweep();
 
+  /// How many flights are visible. Takes time for those that have expired and are still there.
+  int64_t count() const;
+
   int64_t revision() const { return revision_.load(std::memory_order_acquire); }
 
  private:

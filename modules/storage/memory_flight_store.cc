@@ -55,4 +55,10 @@ arrow::Result<int64_t> MemoryFlightStore::DeletePrefix(const std::vector<std::st
 
 int64_t MemoryFlightStore::revision() const { return target_.index->revision(); }
 
+FlightStore::Usage MemoryFlightStore::usage() const {
+  return {.flights = target_.index->count(),
+          .bytes = target_.budget->used(),
+          .limit_bytes = target_.budget->limit()};
+}
+
 }  // namespace longbow::storage

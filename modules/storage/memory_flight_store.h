@@ -41,6 +41,7 @@ class MemoryFlightStore : public FlightStore {
   arrow::Result<int64_t> Delete(const std::vector<FlightPath>& paths) override;
   arrow::Result<int64_t> DeletePrefix(const std::vector<std::string>& prefix) override;
   int64_t revision() const override;
+  Usage usage() const override;
 
   /// Bytes that are charged against the limit now.
   int64_t bytes_used() const { return target_.budget->used(); }

@@ -182,6 +182,25 @@ TEST_F(MemoryFlightStoreTest, ExpiredFlightsMakeRoomForOthers) {
   EXPECT_TRUE(put->Commit().ok());
 }
 
+TEST_F(MemoryFlightStoreTest, TellsWhatIsStored) {
+  EXPECT_EQ(store_.usage().flights, 0);
+  EXPECT_EQ(store_.usage().bytes, 0);
+  EXPECT_EQ(store_.usage().limit_bytes, 16 * kMiB);
+  ASSERT_TRUE(Put("a", {Numbers(1000)}).ok());
+  ASSERT_TRUE(Put("b", {Numbers(1000)}, IfExists::kError, 10).ok());
+  auto put = Begin("c");
+  ASSERT_TRUE(put->Append(Numbers(100'000)).ok());
+  EXPECT_EQ(store_.usage().flights, 2) << "one that is not committed is none";
+  EXPECT_EQ(store_.usage().bytes, store_.bytes_used());
+  EXPECT_GE(store_.usage().bytes, 102'000 * 8);
+  put.reset();
+  clock_.Advance(seconds(11));
+  EXPECT_EQ(store_.usage().flights, 1) << "one that has expired is none";
+  ASSERT_TRUE(store_.Delete({Path("a")}).ok());
+  EXPECT_EQ(store_.usage().flights, 0);
+  EXPECT_EQ(store_.usage().bytes, 0);
+}
+
 TEST_F(MemoryFlightStoreTest, SmallBatchesAreJoined) {
   auto batch = Numbers(2048);
   arrow::RecordBatchVector batches(200, batch);

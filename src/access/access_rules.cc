@@ -154,7 +154,7 @@ std::shared_ptr<const Permissions> AccessRules::For(const Principal& principal) 
   auto made = std::make_shared<const Permissions>(state.grants, std::move(mine));
   size_t bytes = 0;
   for (const std::string& identity : principal.identities)
-    bytes += sizeof(identity) + identity.size();
+    bytes += sizeof(std::string) + identity.size();
   if (bytes <= kMaxCachedBytes) {
     std::lock_guard lock(state.mutex);
     state.cache.Put(principal.identities, made);

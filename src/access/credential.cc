@@ -42,8 +42,8 @@ arrow::Status CheckCredentialHeader(std::string_view header) {
     return arrow::Status::OK();
   }
   return MakeError(ErrorCode::kBadArgument,
-                   "The name of the header with the token must be 1 to 64 lower-case letters, "
-                   "digits, '-', '_' or '.', and not begin with 'grpc-'");
+                   "The name of the header with the token (auth.header) must be 1 to 64 lower-case "
+                   "letters, digits, '-', '_' or '.', and not begin with 'grpc-'");
 }
 
 arrow::Result<std::string_view> FindCredential(const CallContext& call, std::string_view header,

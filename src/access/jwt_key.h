@@ -13,7 +13,7 @@
 
 #include <longbow/value.h>
 
-struct _cjose_jwk_int;  // cjose's key
+struct _cjose_jwk_int;  // NOLINT(bugprone-reserved-identifier): cjose's key
 
 namespace longbow::access {
 

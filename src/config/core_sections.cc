@@ -23,10 +23,10 @@ void AddAddresses(std::vector<SettingSpec>* to) {
                      "listen_host, or the machine's name where that stands for all addresses."));
   to->push_back(Optional(Count("advertise_port", 0, {1, 65535},
                                "Port by which clients reach this node; not set: listen_port.")));
-  to->push_back(
-      Flag("allow_plaintext", false,
-           "Whether to listen without TLS where others than this machine can reach it: what callers "
-           "send, tokens included, can be read on the way."));
+  to->push_back(Flag(
+      "allow_plaintext", false,
+      "Whether to listen without TLS where others than this machine can reach it: what callers "
+      "send, tokens included, can be read on the way."));
   to->push_back(
       Text("node_id", nullptr,
            "Name of this node in tickets and logs, unlike that of any other node; not set: "
@@ -56,10 +56,10 @@ void AddTasks(std::vector<SettingSpec>* to) {
       Count("task_threads_per_principal", 24, {1, 1024},
             "Of task_threads, those that may run services for one caller; not set: three quarters "
             "where callers have names, all where they have none (auth.method \"none\").")));
-  to->push_back(Optional(
-      Count("task_queue_per_principal", 512, {1, 1e6},
-            "Of task_queue_length, the commands that may wait for one caller; more are refused with "
-            "BACKPRESSURE; not set: half where callers have names, all where they have none.")));
+  to->push_back(Optional(Count(
+      "task_queue_per_principal", 512, {1, 1e6},
+      "Of task_queue_length, the commands that may wait for one caller; more are refused with "
+      "BACKPRESSURE; not set: half where callers have names, all where they have none.")));
   to->push_back(Count("task_max_count", 10000, {1, 1e7},
                       "Tasks that the node knows at once, ended ones until their time to live is "
                       "over; more are refused with BACKPRESSURE."));
@@ -70,9 +70,10 @@ void AddTasks(std::vector<SettingSpec>* to) {
   to->push_back(Size("task_repeatable_bytes", kGiB, {0, 64 * kTiB},
                      "What all results with repeatable: true may take together; more are refused "
                      "with BACKPRESSURE."));
-  to->push_back(Size("task_waiting_bytes", 2 * kGiB, {kMiB, 64 * kTiB},
-                     "What all results that wait for their readers may take together; above it, new "
-                     "commands are refused with BACKPRESSURE."));
+  to->push_back(
+      Size("task_waiting_bytes", 2 * kGiB, {kMiB, 64 * kTiB},
+           "What all results that wait for their readers may take together; above it, new "
+           "commands are refused with BACKPRESSURE."));
   to->push_back(
       Seconds("max_wait_sec", 180, {1, 86400},
               "How long a call without a deadline of its own waits for its task before the "
@@ -163,6 +164,9 @@ void AddTransport(std::vector<SettingSpec>* to) {
                         "A probed connection that does not answer for so long is dead."));
 }
 
+// Taken over when it changes.
+SettingSpec PemFile(SettingSpec spec) { return TakesFile(Reloadable(std::move(spec))); }
+
 void AddTls(std::vector<SettingSpec>* to) {
   to->push_back(Flag("use_tls", false,
                      "Whether to listen with TLS; needs tls_certificate and tls_private_key."));
@@ -170,16 +174,16 @@ void AddTls(std::vector<SettingSpec>* to) {
       Flag("use_mtls", false,
            "Whether clients must show a certificate that tls_root_certificate signed; needs "
            "use_tls."));
-  to->push_back(Reloadable(Text("tls_certificate", nullptr,
-                                "The node's certificate chain as PEM text, or @ and the path of a "
-                                "file, which is read again when it changes.")));
-  to->push_back(Reloadable(Secret("tls_private_key",
-                                  "The certificate's private key as PEM text, or @ and the path of "
-                                  "a file, which is read again when it changes.")));
+  to->push_back(PemFile(Text("tls_certificate", nullptr,
+                             "The node's certificate chain as PEM text, or @ and the path of a "
+                             "file, which is read again when it changes.")));
+  to->push_back(PemFile(Secret("tls_private_key",
+                               "The certificate's private key as PEM text, or @ and the path of "
+                               "a file, which is read again when it changes.")));
   to->push_back(
-      Reloadable(Text("tls_root_certificate", nullptr,
-                      "The certificates that sign those of clients, as PEM text, or @ and the path "
-                      "of a file, which is read again when it changes.")));
+      PemFile(Text("tls_root_certificate", nullptr,
+                   "The certificates that sign those of clients, as PEM text, or @ and the path "
+                   "of a file, which is read again when it changes.")));
 }
 
 void AddProcess(std::vector<SettingSpec>* to) {

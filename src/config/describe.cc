@@ -130,9 +130,8 @@ server listens on 127.0.0.1:17001.
   `--explain` shows what is in force and where it came from; `--sample` prints a file to begin with.
 - The sections of a module are known only while it is loaded: this page has those of the modules
   that are loaded by default.
-
-Settings appear here when they have an effect. Those for authentication, metrics, health over HTTP
-and traces come with these features.
+- Any text may be a reference to a secret: `env:NAME`, `file:/path` or `vault:MOUNT/PATH#KEY`. A
+  text that must begin like one is written with `literal:` in front.
 )";
 
 }  // namespace

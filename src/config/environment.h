@@ -5,8 +5,8 @@
 /// repeated section the key of its table comes between: `LONGBOW_CONNECTOR__SOURCE__NYC__PATH` is
 /// `path` of `[connector.source.nyc]`. Such a key is the one from the files that it spells (upper
 /// case, with `_` for what is neither letter nor digit), or else a new one in lower case. Lists are
-/// written with commas between, or as a JSON list. Variables without `__` after the prefix, and those
-/// with another prefix, are not settings.
+/// written with commas between, or as a JSON list. Variables without `__` after the prefix, and
+/// those with another prefix, are not settings.
 #pragma once
 
 #include <map>

@@ -8,25 +8,27 @@ namespace longbow::config {
 namespace {
 
 SettingsSection Auth() {
-  return {.name = "auth",
-          .summary = "How the server finds out who calls.",
-          .settings = {
-              Choice("method", "none", {"none", "token", "jwt", "certificate", "module"},
-                     "How callers prove who they are: not at all, by a token of [auth.token.NAME], "
-                     "by a JSON Web Token ([auth.jwt]), by the certificate of mutual TLS, or to the "
-                     "verifier that a loaded module brings."),
-              Text("header", "authorization",
-                   "Header that carries the token: of authorization, the value is Bearer and the "
-                   "token; of any other, the token alone."),
-          }};
+  return {
+      .name = "auth",
+      .summary = "How the server finds out who calls.",
+      .settings = {
+          Choice("method", "none", {"none", "token", "jwt", "certificate", "module"},
+                 "How callers prove who they are: not at all, by a token of [auth.token.NAME], "
+                 "by a JSON Web Token ([auth.jwt]), by the certificate of mutual TLS, or to the "
+                 "verifier that a loaded module brings."),
+          Text("header", "authorization",
+               "Header that carries the token: of authorization, the value is Bearer and the "
+               "token; of any other, the token alone."),
+      }};
 }
 
 SettingsSection AuthToken() {
   SettingSpec token = Secret("token", "The token, of 16 visible ASCII characters or more.");
   token.required = true;
   return {.name = "auth.token",
-          .summary = "A token that gets its holder in; its name is the caller's, token:NAME in "
-                     "rules.",
+          .summary =
+              "A token that gets its holder in; its name is the caller's, token:NAME in "
+              "rules.",
           .repeated = true,
           .settings = {Reloadable(std::move(token))}};
 }
@@ -36,12 +38,14 @@ SettingsSection AuthJwt() {
       .name = "auth.jwt",
       .summary = "Which JSON Web Tokens are good, for auth.method \"jwt\".",
       .settings = {
-          Reloadable(Text("public_key", nullptr,
-                          "Public key or certificate for RS256 or ES256 as PEM text, or @ and the "
-                          "path of a file.")),
-          Reloadable(Text("jwks", nullptr,
-                          "A JSON Web Key Set, as text, or @ and the path of a file, which is read "
-                          "again when it changes.")),
+          TakesFile(Reloadable(
+              Text("public_key", nullptr,
+                   "Public key or certificate for RS256 or ES256 as PEM text, or @ and the "
+                   "path of a file."))),
+          TakesFile(Reloadable(
+              Text("jwks", nullptr,
+                   "A JSON Web Key Set, as text, or @ and the path of a file, which is read "
+                   "again when it changes."))),
           Reloadable(Secret("secret", "Secret for HS256, of 32 bytes or more.")),
           Texts("issuers", {}, "What iss must be one of; empty: anything."),
           Texts("audiences", {}, "What aud must name one of; empty: anything."),
@@ -57,8 +61,9 @@ SettingsSection AuthJwt() {
 SettingsSection AccessRule() {
   return {
       .name = "access.rule",
-      .summary = "What callers may do. Rules add up; where callers have names (auth.method is not "
-                 "\"none\") or there is a rule, nothing is allowed beyond them.",
+      .summary =
+          "What callers may do. Rules add up; where callers have names (auth.method is not "
+          "\"none\") or there is a rule, nothing is allowed beyond them.",
       .repeated = true,
       .settings = {
           Reloadable(Texts("principals", {},
@@ -67,15 +72,15 @@ SettingsSection AccessRule() {
                            "if need be, or * for everybody.")),
           Reloadable(Texts("services", {}, "Services that they may run; * for all.")),
           Reloadable(Texts("actions", {}, "Actions that they may do; * for all.")),
-          Reloadable(Texts("read", {},
-                           "Paths that they may read, each with all below it; * for all.")),
+          Reloadable(
+              Texts("read", {}, "Paths that they may read, each with all below it; * for all.")),
           Reloadable(Texts("write", {},
                            "Paths that they may write and delete, each with all below it; * for "
                            "all.")),
           Reloadable(Flag("raw_methods", false,
                           "Whether they may make calls that modules answer by themselves.")),
-          Reloadable(Flag("all_tasks", false,
-                          "Whether they may see and cancel the tasks of others.")),
+          Reloadable(
+              Flag("all_tasks", false, "Whether they may see and cancel the tasks of others.")),
       }};
 }
 
@@ -98,9 +103,9 @@ SettingsSection Vault() {
                "File with the service account's token, for the login \"kubernetes\"."),
           Text("auth_mount", nullptr,
                "Where the login is mounted below auth/; not set: its usual place."),
-          Text("ca_certificate", nullptr,
-               "Certificates to trust as PEM text, or @ and the path of a file; not set: the "
-               "system's."),
+          TakesFile(Text("ca_certificate", nullptr,
+                         "Certificates to trust as PEM text, or @ and the path of a file; not set: "
+                         "the system's.")),
           Text("client_certificate_file", nullptr, "Certificate to show to Vault, as PEM."),
           Text("client_key_file", nullptr, "Its key."),
           Seconds("refresh_sec", 300, {1, 86400},
@@ -113,8 +118,9 @@ SettingsSection Vault() {
 SettingsSection Http() {
   return {
       .name = "http",
-      .summary = "Health, metrics and the status page over HTTP: /live, /ready, /health, /metrics, "
-                 "and a page for people at /.",
+      .summary =
+          "Health, metrics and the status page over HTTP: /live, /ready, /health, /metrics, "
+          "and a page for people at /.",
       .settings = {
           Optional(Count("port", 17002, {0, 65535},
                          "TCP port to listen on; 0 takes a free one, which the log tells; not set: "
@@ -137,9 +143,10 @@ SettingsSection Log() {
       .settings = {
           Reloadable(Choice("level", "info", {"debug", "info", "warning", "error"},
                             "Lines below this level are not written.")),
-          Reloadable(Texts("levels", {},
-                           "Levels of single components, such as sql=debug or transport=error: a "
-                           "module's name, calls, node, auth, tasks or transport.")),
+          Reloadable(Texts(
+              "levels", {},
+              "Levels of single components, such as sql=debug or transport=error: a "
+              "module's name, calls, flight, http, node, secrets, tasks, telemetry or transport.")),
           Text("file", nullptr,
                "File to append to, opened again on SIGHUP; not set: standard error."),
           Choice("format", "json", {"json", "text"},
@@ -148,32 +155,36 @@ SettingsSection Log() {
           Reloadable(Choice("calls", "all", {"all", "slow", "failed", "none"},
                             "Which finished calls get a line: all, those that were slow or failed, "
                             "those that failed, or none.")),
-          Reloadable(Milliseconds("slow_call_ms", 1000, {0, 86400000},
-                                  "A call that took longer is slow: its line is a warning and tells "
-                                  "where the time went.")),
+          Reloadable(
+              Milliseconds("slow_call_ms", 1000, {0, 86400000},
+                           "A call that took longer is slow: its line is a warning and tells "
+                           "where the time went.")),
           Text("time_key", "time", "Name of a line's time."),
           Text("level_key", "level", "Name of a line's level."),
           Text("message_key", "message", "Name of a line's message."),
           Text("trace_key", "trace_id", "Name of a line's trace id."),
-          Count("max_repeats", 10, {0, 1e6},
-                "How often the same warning or error is written within 10 s before the rest is only "
-                "counted; 0: always."),
+          Count(
+              "max_repeats", 10, {0, 1e6},
+              "How often the same warning or error is written within 10 s before the rest is only "
+              "counted; 0: always."),
       }};
 }
 
 SettingsSection Trace() {
   return {
       .name = "trace",
-      .summary = "Traces for OpenTelemetry. What is not set here is taken from the standard "
-                 "variables OTEL_*.",
+      .summary =
+          "Traces for OpenTelemetry. What is not set here is taken from the standard "
+          "variables OTEL_*.",
       .settings = {
-          Optional(Choice("exporter", "none", {"none", "otlp", "console"},
-                          "Where spans go: nowhere, to a collector, or to standard output; not set: "
-                          "OTEL_TRACES_EXPORTER, or otlp where an endpoint is set.")),
+          Optional(
+              Choice("exporter", "none", {"none", "otlp", "console"},
+                     "Where spans go: nowhere, to a collector, or to standard output; not set: "
+                     "OTEL_TRACES_EXPORTER, or otlp where an endpoint is set.")),
           Optional(Choice("protocol", "grpc", {"grpc", "http/protobuf"},
                           "How the collector is spoken to; not set: OTEL_EXPORTER_OTLP_PROTOCOL.")),
           Text("endpoint", nullptr,
-               "The collector, such as http://127.0.0.1:4317; not set: "
+               "The collector, such as http://127.0.0.1:4318 (with grpc, 4317); not set: "
                "OTEL_EXPORTER_OTLP_ENDPOINT."),
           Optional(Choice("sampler", "parentbased_always_on",
                           {"always_on", "always_off", "traceidratio", "parentbased_always_on",

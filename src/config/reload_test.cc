@@ -12,24 +12,23 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 std::vector<SettingsSection> Sections() {
-  return {{.name = "plain",
-           .summary = "A section.",
-           .settings = {{.name = "level",
-                         .default_value = "info",
-                         .summary = "A text.",
-                         .reloadable = true},
-                        {.name = "port",
-                         .type = SettingType::kInt,
-                         .default_value = int64_t{1},
-                         .summary = "A number."}}},
-          {.name = "token",
-           .summary = "A section.",
-           .repeated = true,
-           .settings = {{.name = "value", .summary = "A text.", .reloadable = true}}},
-          {.name = "source",
-           .summary = "A section.",
-           .repeated = true,
-           .settings = {{.name = "path", .summary = "A text."}}}};
+  return {
+      {.name = "plain",
+       .summary = "A section.",
+       .settings =
+           {{.name = "level", .default_value = "info", .summary = "A text.", .reloadable = true},
+            {.name = "port",
+             .type = SettingType::kInt,
+             .default_value = int64_t{1},
+             .summary = "A number."}}},
+      {.name = "token",
+       .summary = "A section.",
+       .repeated = true,
+       .settings = {{.name = "value", .summary = "A text.", .reloadable = true}}},
+      {.name = "source",
+       .summary = "A section.",
+       .repeated = true,
+       .settings = {{.name = "path", .summary = "A text."}}}};
 }
 
 SettingTables Read(const std::string& toml) {
@@ -48,9 +47,9 @@ TEST(MergeReloadable, TakesOverWhatMayChange) {
 }
 
 TEST(MergeReloadable, TablesComeAndGo) {
-  const Reload reload = MergeReloadable(Read("[token.a]\nvalue = '1'\n[token.b]\nvalue = '2'\n"),
-                                        Read("[token.b]\nvalue = '3'\n[token.c]\nvalue = '4'\n"),
-                                        Sections());
+  const Reload reload =
+      MergeReloadable(Read("[token.a]\nvalue = '1'\n[token.b]\nvalue = '2'\n"),
+                      Read("[token.b]\nvalue = '3'\n[token.c]\nvalue = '4'\n"), Sections());
   EXPECT_THAT(reload.changed, ElementsAre("token.b.value", "token.c", "token.a"));
   EXPECT_THAT(reload.need_restart, IsEmpty());
   const Settings settings = reload.tables.ToSettings();

@@ -31,7 +31,7 @@ class Resolver {
  private:
   arrow::Result<Value> ResolveValue(const SettingSpec& spec, const Value& value) const {
     if (value.is_string()) {
-      ARROW_ASSIGN_OR_RAISE(std::string text, resolve_(value.as_string()));
+      ARROW_ASSIGN_OR_RAISE(std::string text, resolve_(spec, value.as_string()));
       if (text == value.as_string()) return value;
       // Nobody may read in a message what the secret is.
       SettingSpec silent = spec;
@@ -42,7 +42,7 @@ class Resolver {
     Value::List items;
     for (const Value& item : value.as_list()) {
       if (!item.is_string()) return value;
-      ARROW_ASSIGN_OR_RAISE(std::string text, resolve_(item.as_string()));
+      ARROW_ASSIGN_OR_RAISE(std::string text, resolve_(spec, item.as_string()));
       items.emplace_back(std::move(text));
     }
     return Value(std::move(items));

@@ -18,7 +18,8 @@ namespace longbow::config {
 
 /// What a text of a setting stands for: itself, or a secret. Errors name the reference, never a
 /// value.
-using ResolveText = std::function<arrow::Result<std::string>(std::string_view text)>;
+using ResolveText =
+    std::function<arrow::Result<std::string>(const SettingSpec& spec, std::string_view text)>;
 
 /// `tables` with every text, also of lists, as `resolve` gives it. A text that may not be what it
 /// turns out to be is a problem, as is one that cannot be resolved; the setting is null then. No

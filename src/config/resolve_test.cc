@@ -39,7 +39,8 @@ class ResolveTest : public ::testing::Test {
     const auto sections = Sections();
     const CheckedSettings checked = CheckSettings(ParseToml(toml, "t.toml", &problems_), sections);
     problems_.insert(problems_.end(), checked.problems.begin(), checked.problems.end());
-    const auto resolve = [this](std::string_view text) -> arrow::Result<std::string> {
+    const auto resolve = [this](const SettingSpec&,
+                                std::string_view text) -> arrow::Result<std::string> {
       if (!text.starts_with("env:")) return std::string(text);
       auto it = environment_.find(std::string(text.substr(4)));
       if (it != environment_.end()) return it->second;

@@ -73,6 +73,11 @@ SettingSpec Optional(SettingSpec spec) {
   return spec;
 }
 
+SettingSpec TakesFile(SettingSpec spec) {
+  spec.takes_file = true;
+  return spec;
+}
+
 SettingSpec Reloadable(SettingSpec spec) {
   spec.reloadable = true;
   return spec;

@@ -29,12 +29,13 @@ SettingSpec Choice(std::string name, std::string default_value, std::vector<std:
                    std::string summary);
 SettingSpec Count(std::string name, int64_t default_value, Range range, std::string summary);
 SettingSpec Seconds(std::string name, int64_t default_value, Range range, std::string summary);
-SettingSpec Milliseconds(std::string name, int64_t default_value, Range range,
-                         std::string summary);
+SettingSpec Milliseconds(std::string name, int64_t default_value, Range range, std::string summary);
 SettingSpec Size(std::string name, double default_value, Range range, std::string summary);
 
 /// The same without a default.
 SettingSpec Optional(SettingSpec spec);
+/// The same, which may be written as @ and the path of a file.
+SettingSpec TakesFile(SettingSpec spec);
 /// The same, taken over without a restart.
 SettingSpec Reloadable(SettingSpec spec);
 

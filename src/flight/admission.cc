@@ -72,9 +72,8 @@ void Admission::Enter(CallKind kind, Entered entered, std::function<void(bool)> 
       if (on_wait) on_wait(true);
       auto waiter = std::make_shared<Waiter>(Waiter{std::move(entered), std::move(on_wait)});
       of.waiters.push_back(waiter);
-      waiter->timer = timer_->Schedule(clock_->Now() + limits_.max_wait, [this, kind, waiter] {
-        GiveUpWaiting(kind, waiter);
-      });
+      waiter->timer = timer_->Schedule(clock_->Now() + limits_.max_wait,
+                                       [this, kind, waiter] { GiveUpWaiting(kind, waiter); });
       return;
     }
   }

@@ -8,9 +8,10 @@ namespace longbow::flight {
 namespace {
 
 arrow::Status Denied(const std::string& what) {
-  return MakeError(ErrorCode::kPermissionDenied, "you may not " + what,
-                   "The node's operator can allow it with a rule, a table [access.rule.NAME] of the "
-                   "settings.");
+  return MakeError(
+      ErrorCode::kPermissionDenied, "you may not " + what,
+      "The node's operator can allow it with a rule, a table [access.rule.NAME] of the "
+      "settings.");
 }
 
 }  // namespace

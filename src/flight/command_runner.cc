@@ -7,10 +7,12 @@
 
 #include <longbow/error.h>
 
+#include "flight/read_grants.h"
 #include "flight/result_metadata.h"
 #include "payload/field_check.h"
 #include "peer/inputs.h"
 #include "telemetry/bound_logger.h"
+#include "telemetry/trace.h"
 
 namespace longbow::flight {
 namespace {
@@ -77,6 +79,8 @@ struct WorkParts {
   std::unique_ptr<peer::LocalInputs> inputs;
   std::optional<std::vector<std::string>> columns;
   std::optional<FlightPath> sink_path;
+  /// Becomes the task's own, for the inputs.
+  std::shared_ptr<telemetry::TraceContext> span;
 };
 
 /// Everything a command's task needs, from its start to the end of its result.
@@ -86,6 +90,7 @@ class CommandWork : public TaskWork {
 
   arrow::Result<std::unique_ptr<arrow::RecordBatchReader>> Start(TaskContext& context) override {
     context_.emplace(context, *parts_.inputs);
+    if (auto span = telemetry::ParseTraceparent(context.traceparent(), "")) *parts_.span = *span;
     // What is stored is the whole result, whatever its first reader wants of it.
     ExecuteRequest request{parts_.command->fields, *parts_.inputs, *context_,
                            parts_.sink_path ? std::nullopt : parts_.columns};
@@ -204,6 +209,7 @@ arrow::Status CommandRunner::CheckSink(const Command& command, const Caller& cal
   }
   // The path of a cache follows from the command, whose every part the caller may run and read.
   if (!command.sink.path) return arrow::Status::OK();
+  ARROW_RETURN_NOT_OK(CheckNotCachePath(*command.sink.path));
   ARROW_RETURN_NOT_OK(caller.CheckWrite(*command.sink.path));
   // What is there already would be the answer.
   if (SinkIfExists(command) != IfExists::kReuse) return arrow::Status::OK();
@@ -277,22 +283,25 @@ arrow::Result<Execution> CommandRunner::Submit(const std::shared_ptr<const Comma
                                                RunOptions options,
                                                std::optional<FlightPath> sink_path) {
   ARROW_ASSIGN_OR_RAISE(auto service, FindChecked(*command, options.caller));
-  ARROW_ASSIGN_OR_RAISE(auto inputs, MakeInputs(*command, options));
+  auto span = std::make_shared<telemetry::TraceContext>();
+  ARROW_ASSIGN_OR_RAISE(auto inputs, MakeInputs(*command, options, span));
   TaskRequest request;
   request.origin = options.caller.origin;
   request.service = command->service;
   request.repeatable = command->sink.repeatable;
   request.nested = options.nested;
-  request.work =
-      std::make_unique<CommandWork>(WorkParts{node_, command, std::move(service), std::move(inputs),
-                                              std::move(options.columns), std::move(sink_path)});
+  request.work = std::make_unique<CommandWork>(
+      WorkParts{node_, command, std::move(service), std::move(inputs), std::move(options.columns),
+                std::move(sink_path), std::move(span)});
   ARROW_ASSIGN_OR_RAISE(auto task, node_->parts.tasks->Submit(std::move(request)));
   return Execution{std::move(task), nullptr};
 }
 
 arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
-    const Command& command, const RunOptions& options) {
+    const Command& command, const RunOptions& options,
+    std::shared_ptr<const telemetry::TraceContext> span) {
   RunOptions nested;
+  nested.outer_span = std::move(span);
   nested.nested = true;
   nested.caller = options.caller;
   nested.known_schemas =
@@ -307,12 +316,31 @@ arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
       }
       origins.emplace(name, peer::StoredInput{std::move(flight)});
     } else {
-      origins.emplace(
-          name, NestedInput(name, std::get<std::shared_ptr<const Command>>(source), nested));
+      origins.emplace(name,
+                      NestedInput(name, std::get<std::shared_ptr<const Command>>(source), nested));
     }
   }
   if (options.exchange) origins.emplace("input", peer::StreamInput{options.exchange});
   return peer::LocalInputs::Make(std::move(origins));
+}
+
+// The span goes from the opening of the input until its outcome is known.
+arrow::Result<Execution> CommandRunner::RunInput(const std::string& name,
+                                                 const std::shared_ptr<const Command>& command,
+                                                 RunOptions options) {
+  auto span = std::make_shared<telemetry::Span>();
+  if (options.outer_span && options.outer_span->valid() && node_->parts.tracer != nullptr) {
+    *span = node_->parts.tracer->Start({.name = "input", .parent = options.outer_span.get()});
+    span->SetAttribute("longbow.input", name);
+    options.caller.origin.trace = span->context();
+  }
+  auto execution = Run(command, std::move(options));
+  if (!execution.ok()) {
+    span->SetError(ErrorName(ErrorCodeOf(execution.status())));
+  } else if (execution->task && span->recording()) {
+    execution->task->AddWaiter([span](const arrow::Result<Task::Outcome>&) { span->End(); });
+  }
+  return execution;
 }
 
 peer::CommandInput CommandRunner::NestedInput(const std::string& name,
@@ -324,7 +352,7 @@ peer::CommandInput CommandRunner::NestedInput(const std::string& name,
           std::optional<std::vector<std::string>> columns) -> arrow::Result<peer::CommandResult> {
     RunOptions with_columns = options;
     with_columns.columns = std::move(columns);
-    auto execution = Run(command, std::move(with_columns));
+    auto execution = RunInput(name, command, std::move(with_columns));
     if (!execution.ok()) return AtInput(name, execution.status());
     // A task with a sink may be others' as well.
     return peer::CommandResult{execution->task, execution->reused, !SinkPath(*command)};
@@ -342,7 +370,7 @@ arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellSchema(const Co
     if (auto stored = node_->parts.registry->store()->Find(*path)) return stored->info().schema;
   }
   ARROW_ASSIGN_OR_RAISE(auto service, FindChecked(command, options.caller));
-  ARROW_ASSIGN_OR_RAISE(auto inputs, MakeInputs(command, options));
+  ARROW_ASSIGN_OR_RAISE(auto inputs, MakeInputs(command, options, nullptr));
   SchemaContext context(options.caller.origin, node_->parts.logger);
   ExecuteRequest request{command.fields, *inputs, context};
   ARROW_ASSIGN_OR_RAISE(auto schema, service->GetSchema(request));

@@ -56,6 +56,8 @@ struct RunOptions {
   std::shared_ptr<KnownSchemas> known_schemas;
   /// On whose behalf; must be set.
   Caller caller;
+  /// Of an input: the span of the task that it is an input of, once that runs; null: there is none.
+  std::shared_ptr<const telemetry::TraceContext> outer_span;
 };
 
 /// Thread-safe. Nothing blocks but `GetSchema`.
@@ -97,8 +99,13 @@ class CommandRunner {
   /// Checks the command and everything below it, at each level as the same caller's.
   arrow::Status CheckTree(const Command& command, const Caller& caller) const;
   arrow::Status CheckSink(const Command& command, const Caller& caller) const;
-  arrow::Result<std::unique_ptr<peer::LocalInputs>> MakeInputs(const Command& command,
-                                                               const RunOptions& options);
+  /// \param span will be that of the task that reads them; may be null
+  arrow::Result<std::unique_ptr<peer::LocalInputs>> MakeInputs(
+      const Command& command, const RunOptions& options,
+      std::shared_ptr<const telemetry::TraceContext> span);
+  arrow::Result<Execution> RunInput(const std::string& name,
+                                    const std::shared_ptr<const Command>& command,
+                                    RunOptions options);
   peer::CommandInput NestedInput(const std::string& name, std::shared_ptr<const Command> command,
                                  RunOptions options);
   /// The schema without running the command; null where that cannot be told.

@@ -32,6 +32,9 @@
 #include "task/task_registry.h"
 #include "transport/call.h"
 
+namespace longbow::telemetry {
+class Tracer;
+}
 namespace longbow::transport {
 class CallObserver;
 }
@@ -61,6 +64,7 @@ struct DispatcherParts {
   const Gate* gate = nullptr;
   const NodeHealth* health = nullptr;
   transport::CallObserver* observer = nullptr;  ///< may be null
+  telemetry::Tracer* tracer = nullptr;          ///< may be null
 };
 
 class Dispatcher : public transport::CallHandler {

@@ -66,11 +66,18 @@ arrow::Result<std::shared_ptr<const StoredFlight>> FindStored(NodeContext* node,
   return flight;
 }
 
+/// A caller who may run a command may read its cached result, wherever it lies.
+void GrantCached(const OpenCall& open, const StoredFlightInfo& stored) {
+  if (open.caller.permissions->allows_all() || !IsCachePath(stored.path)) return;
+  open.node->grants.Add(open.caller.origin.principal->name, stored.path, stored.revision);
+}
+
 arrow::Result<FlightInfo> OutcomeInfo(const Question& question, const Task& task,
                                       const Task::Outcome& outcome) {
   NodeContext* node = question.open->node;
   if (outcome.stored) {
     AnswerRevision(*question.open, outcome.stored->revision);
+    GrantCached(*question.open, *outcome.stored);
     return StoredInfo(*node, question.request(), *outcome.stored, task.id(), /*reused=*/false);
   }
   return TaskInfoMessage(*node, question.request(), task, &outcome);
@@ -154,6 +161,7 @@ void RunCommand(const QuestionPtr& question, std::shared_ptr<const Command> comm
   auto execution = node->runner->Run(std::move(command), std::move(options));
   if (!execution.ok()) return question->open->Finish(execution.status());
   if (execution->task) return on_task(execution->task);
+  GrantCached(*question->open, execution->reused->info());
   on_info(StoredInfo(*node, question->request(), *execution->reused, /*reused=*/true));
 }
 

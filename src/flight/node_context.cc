@@ -19,9 +19,10 @@ void OpenCall::Finish(const arrow::Status& status) const {
 
 arrow::Status CheckMemory(const NodeContext& node) {
   if (!node.memory_full.load(std::memory_order_relaxed)) return arrow::Status::OK();
-  return MakeError(ErrorCode::kBackpressure,
-                   "this node is short of memory and takes no new work; try again later, or another "
-                   "node");
+  return MakeError(
+      ErrorCode::kBackpressure,
+      "this node is short of memory and takes no new work; try again later, or another "
+      "node");
 }
 
 arrow::Status Guard(Logger& logger, std::string_view what,

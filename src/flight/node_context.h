@@ -15,6 +15,7 @@
 #include "flight/answer_cache.h"
 #include "flight/caller.h"
 #include "flight/dispatcher.h"
+#include "flight/read_grants.h"
 #include "flight/revision_gate.h"
 
 namespace longbow::flight {
@@ -31,6 +32,7 @@ struct NodeContext {
   WallTime started;  ///< for ListNodes
   std::unique_ptr<CommandRunner> runner;
   RevisionGate revisions;
+  ReadGrants grants;
   AnswerCache infos;  ///< of GetFlightInfo, by path
   std::atomic<bool> stopping{false};
   std::atomic<bool> memory_full{false};  ///< new work is refused

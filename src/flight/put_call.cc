@@ -272,6 +272,7 @@ void PutByPath(const OpenCallPtr& open, std::shared_ptr<DataReceiver> receiver,
   auto path = FlightPath::Make(start.descriptor.path);
   if (!path.ok()) return open->Finish(path.status());
   auto allowed = open->caller.CheckWrite(*path);
+  if (allowed.ok()) allowed = CheckNotCachePath(*path);
   if (allowed.ok()) allowed = CheckMemory(*open->node);
   if (!allowed.ok()) return open->Finish(allowed);
   open->call->Annotate("path", path->ToString());

@@ -39,9 +39,7 @@ void OfferRaw(const OpenCallPtr& open, std::function<arrow::Status(FlightMethods
   if (open->node->parts.registry->methods().empty()) {
     return open->Finish(NobodysCall(*open));
   }
-  RunOnPool(open, [open, ask = std::move(ask)] {
-    return AskMethods(*open, ask);
-  });
+  RunOnPool(open, [open, ask = std::move(ask)] { return AskMethods(*open, ask); });
 }
 
 }  // namespace longbow::flight

@@ -62,6 +62,8 @@ void TaskWait::OnGone() {
 }
 
 void TaskWait::NoteTimes() {
+  // A reader has come for what was made before its call.
+  if (open_->call->method() == transport::Method::kDoGet) return;
   const TaskTimes times = task_->times();
   auto& statistics = open_->call->statistics();
   statistics.task_queue_ns = times.queued.count();

@@ -149,8 +149,7 @@ arrow::Status ModuleSet::Register(ModuleHost* host, Logger* logger, Registry* re
   logger_ = logger;
   ARROW_RETURN_NOT_OK(Sort());
   for (const LoadedModule& module : modules_) {
-    arrow::Status status =
-        registry->Register(module.name, *module.module, host->ContextOf(module));
+    arrow::Status status = registry->Register(module.name, *module.module, host->ContextOf(module));
     if (!status.ok()) {
       RollBack();
       return status;

@@ -7,8 +7,8 @@
 ///   3. `Register` puts each behind those that it depends on, and registers all in that order: here
 ///      they look at their settings.
 ///   4. `Start` starts all in order. If one cannot be registered or started, those that were
-///      started are stopped in the reverse order, all registrations are taken back, and the error is
-///      returned.
+///      started are stopped in the reverse order, all registrations are taken back, and the error
+///      is returned.
 ///   5. `Stop` stops them in the reverse order. Nothing may call them from before that on.
 ///   6. The destructor stops what is still started, and destroys in the reverse order of loading.
 #pragma once

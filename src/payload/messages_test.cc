@@ -162,8 +162,8 @@ TEST(Messages, OfActionsRoundTrip) {
   ExpectRoundTrips(CancelTaskRequest{{"t1", "n1"}});
   ExpectRoundTrips(CancelTaskAnswer{"CANCELLED"});
   ExpectRoundTrips(ListTasksRequest{"sql", 5});
-  ExpectRoundTrips(ListTasksAnswer{{{"t1", "n1", "sql", "DONE", 0.25, SomeTime(), 5, 40,
-                                     "etl", "nobody reads its result yet"}}});
+  ExpectRoundTrips(ListTasksAnswer{{{"t1", "n1", "sql", "DONE", 0.25, SomeTime(), 5, 40, "etl",
+                                     "nobody reads its result yet"}}});
 }
 
 TEST(Messages, ActionsNameWhatIsWrong) {

@@ -32,6 +32,9 @@ namespace {
 
 constexpr size_t kMaxReplyBytes = 1 << 20;
 constexpr std::chrono::milliseconds kMaxConnectTime{5000};
+// httplib's own limits, which count from each byte on, come after ours: else it would be chance
+// which of the two tells of a timeout.
+constexpr std::chrono::milliseconds kGrace{1000};
 
 struct StoreDeleter {
   void operator()(X509_STORE* store) const { X509_STORE_free(store); }
@@ -252,9 +255,9 @@ class NetworkTransport : public HttpTransport {
   Outcome Exchange(httplib::ClientImpl& client, const HttpRequest& request) {
     const int64_t id = sockets_.Begin(SystemClock().Now() + request.timeout);
     client.set_socket_options([this, id](int socket) { sockets_.Add(id, socket); });
-    client.set_connection_timeout(std::min(request.timeout, kMaxConnectTime));
-    client.set_read_timeout(request.timeout);
-    client.set_write_timeout(request.timeout);
+    client.set_connection_timeout(std::min(request.timeout + kGrace, kMaxConnectTime));
+    client.set_read_timeout(request.timeout + kGrace);
+    client.set_write_timeout(request.timeout + kGrace);
     client.set_url_encode(false);
     client.set_follow_location(false);
     httplib::Request sent;

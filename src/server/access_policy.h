@@ -11,22 +11,19 @@
 #include <longbow/settings.h>
 
 #include "base/random.h"
-#include "config/resolve.h"
 #include "flight/gate.h"
 
 namespace longbow::server {
 
 /// What a policy is made of beside settings.
 struct PolicyParts {
-  /// For texts of keys; see `NodeSecrets::ResolvePem`.
-  config::ResolveText resolve_pem;
   const Clock* clock = nullptr;  ///< outlives the policy
   Random* random = nullptr;
   /// What a module brings; null where none does.
   std::shared_ptr<Authenticator> of_module;
 };
 
-/// `[auth]`, its tokens and keys, and the rules. Blocks as `resolve_pem` does.
+/// `[auth]`, its tokens and keys, and the rules.
 /// Errors: BAD_ARGUMENT, naming the setting, for what cannot be used; no value is shown.
 arrow::Result<flight::GatePolicy> MakePolicy(const Settings& settings, const PolicyParts& parts);
 

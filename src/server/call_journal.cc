@@ -17,9 +17,8 @@ double ToSeconds(int64_t ns) { return static_cast<double>(ns) / kNanosecondsPerS
 // `12.345`: milliseconds with three digits.
 std::string ToMilliseconds(int64_t ns) {
   char text[32];
-  const auto [end, error] =
-      std::to_chars(text, text + sizeof(text), static_cast<double>(ns) / 1e6,
-                    std::chars_format::fixed, 3);
+  const auto [end, error] = std::to_chars(text, text + sizeof(text), static_cast<double>(ns) / 1e6,
+                                          std::chars_format::fixed, 3);
   return std::string(text, error == std::errc() ? end : text);
 }
 

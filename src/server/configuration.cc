@@ -64,9 +64,8 @@ arrow::Result<std::vector<SettingsSection>> AllSections(const ModuleSet& modules
 arrow::Status ResolveSecrets(Configuration* configuration) {
   configuration->secrets = std::make_unique<NodeSecrets>();
   const SettingsSection* vault = config::FindSection(configuration->sections, "vault");
-  ARROW_ASSIGN_OR_RAISE(const Settings of_vault,
-                        ResolveAll(configuration->checked.tables, {*vault},
-                                   configuration->secrets.get()));
+  ARROW_ASSIGN_OR_RAISE(const Settings of_vault, ResolveAll(configuration->checked.tables, {*vault},
+                                                            configuration->secrets.get()));
   arrow::Status used = configuration->secrets->UseVault(of_vault);
   if (!used.ok()) return used.WithMessage("[vault] cannot be used: ", used.message());
   ARROW_ASSIGN_OR_RAISE(configuration->settings,
@@ -98,12 +97,11 @@ arrow::Result<Configuration> LoadConfiguration(const ConfigurationRequest& reque
   ARROW_ASSIGN_OR_RAISE(configuration.checked, ReadSettings(request, configuration.sections));
   ARROW_RETURN_NOT_OK(ResolveSecrets(&configuration));
   OptionSources sources;
-  sources.resolve_pem = [secrets = configuration.secrets.get()](std::string_view text) {
-    return secrets->ResolvePem(text);
-  };
   sources.environment = request.environment;
   sources.available_memory_bytes = AvailableMemory();
-  ARROW_ASSIGN_OR_RAISE(configuration.options, MakeNodeOptions(configuration.settings, sources));
+  auto options = MakeNodeOptions(configuration.settings, sources);
+  if (!options.ok()) return configuration.secrets->Redacted(options.status());
+  configuration.options = *std::move(options);
   return configuration;
 }
 
@@ -124,7 +122,10 @@ arrow::Result<Settings> ResolveAll(const config::SettingTables& tables,
                                    NodeSecrets* secrets) {
   std::vector<Problem> problems;
   Settings settings = config::ResolveSettings(
-      tables, sections, [secrets](std::string_view text) { return secrets->Resolve(text); },
+      tables, sections,
+      [secrets](const SettingSpec& spec, std::string_view text) {
+        return spec.takes_file ? secrets->ResolveFile(text) : secrets->Resolve(text);
+      },
       &problems);
   ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
   return settings;

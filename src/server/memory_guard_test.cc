@@ -83,6 +83,30 @@ TEST_F(MemoryGuardTest, DropsResultsAboveTheCriticalMark) {
   EXPECT_TRUE(full_);
 }
 
+TEST_F(MemoryGuardTest, WhatWasDroppedIsGivenBackBeforeMoreIsDropped) {
+  MemoryGuard guard({.high_bytes = 1000, .critical_bytes = 2000}, Parts());
+  used_ = 2300;
+  droppable_ = 1;
+  guard.Run();
+  EXPECT_EQ(guard.dropped_total(), 1);
+  freed_ = 400;
+  guard.Run();
+  EXPECT_EQ(guard.dropped_total(), 1);
+  EXPECT_EQ(used_, 1900);
+}
+
+TEST_F(MemoryGuardTest, WhileItRefusesWhatIsFreedIsGivenBack) {
+  MemoryGuard guard({.high_bytes = 1000}, Parts());
+  used_ = 1000;
+  guard.Run();
+  EXPECT_TRUE(full_);
+  clock_.Advance(std::chrono::seconds(2));
+  used_ = 990;
+  freed_ = 500;
+  guard.Run();
+  EXPECT_FALSE(full_);
+}
+
 TEST_F(MemoryGuardTest, WithoutMarksNothingHappens) {
   MemoryGuard guard({}, Parts());
   used_ = int64_t{1} << 40;

@@ -1,5 +1,6 @@
 #include "server/memory_trimmer.h"
 
+#include <cstdlib>
 #include <utility>
 
 #include <malloc.h>
@@ -18,6 +19,10 @@ constexpr int kKeptBytes = 64 << 20;
 }  // namespace
 
 void KeepFreedMemory() {
+  // Arrow's own choice, mimalloc, keeps what another thread frees until the thread that asked for
+  // it asks again, and ReleaseUnused() does not reach it: a node that refuses new work for lack of
+  // memory would never get it back. Who sets the variable has a reason.
+  setenv("ARROW_DEFAULT_MEMORY_POOL", "system", /*overwrite=*/0);
   mallopt(M_MMAP_THRESHOLD, kMapFromBytes);
   mallopt(M_TRIM_THRESHOLD, kKeptBytes);
 }

@@ -8,8 +8,9 @@
 namespace longbow::server {
 
 /// Has the C library keep what is freed for the next use of it, up to a bound, where it would give
-/// each larger piece back to the system at once and fault it in again a moment later. Before the
-/// first large allocation; once a process.
+/// each larger piece back to the system at once and fault it in again a moment later; and has Arrow
+/// take its memory there. Before the first large allocation, and before Arrow's; once a process,
+/// which has no other thread yet.
 void KeepFreedMemory();
 
 /// Gives freed memory back to the system when the node has had nothing to do since the last round:

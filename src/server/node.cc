@@ -15,6 +15,7 @@
 
 #include "server/file_limit.h"
 #include "server/memory_trimmer.h"
+#include "transport/tls_check.h"
 
 namespace longbow::server {
 namespace {
@@ -54,12 +55,12 @@ arrow::Result<std::unique_ptr<Node>> Node::Make(Configuration configuration,
                                                 std::unique_ptr<telemetry::Log> log,
                                                 MonotonicTime started) {
   std::unique_ptr<Node> node(new Node(std::move(configuration), std::move(log), started));
-  ARROW_RETURN_NOT_OK(node->MakeParts());
+  const arrow::Status made = node->MakeParts();
+  if (!made.ok()) return node->secrets_->Redacted(made);
   return node;
 }
 
-Node::Node(Configuration configuration, std::unique_ptr<telemetry::Log> log,
-           MonotonicTime started)
+Node::Node(Configuration configuration, std::unique_ptr<telemetry::Log> log, MonotonicTime started)
     : started_(started),
       log_(std::move(log)),
       request_(std::move(configuration.request)),
@@ -78,14 +79,14 @@ Node::~Node() { Shutdown(); }
 arrow::Status Node::MakeParts() {
   log_->SetRedact([this](std::string* line) { secrets_->Redact(line); });
   health_ = std::make_unique<flight::NodeHealth>(&clock_, &logger());
-  ARROW_ASSIGN_OR_RAISE(telemetry_,
-                        NodeTelemetry::Make(options_, log_.get(), &clock_, &random_));
+  ARROW_ASSIGN_OR_RAISE(telemetry_, NodeTelemetry::Make(options_, log_.get(), &clock_, &random_));
   ARROW_RETURN_NOT_OK(modules_->Register(this, &logger(), registry_.get()));
   std::vector<std::string> services;
   for (const auto& service : registry_->services()) {
     services.push_back(service->description().name);
   }
   telemetry_->tasks().Register(services);
+  ARROW_RETURN_NOT_OK(CheckIdentity());
   ARROW_ASSIGN_OR_RAISE(auto policy, MakePolicy(settings_, MakePolicyParts()));
   gate_ = std::make_unique<flight::Gate>(std::move(policy));
   tasks_ = TaskRegistry::Make(options_.tasks, {.clock = &clock_,
@@ -102,16 +103,23 @@ arrow::Status Node::MakeParts() {
   parts.gate = gate_.get();
   parts.health = health_.get();
   parts.observer = &telemetry_->journal();
+  parts.tracer = &telemetry_->tracer();
   dispatcher_ = flight::Dispatcher::Make(options_.dispatcher, parts);
   MakeView();
   return arrow::Status::OK();
 }
 
+arrow::Status Node::CheckIdentity() const {
+  if (!options_.transport.tls) return arrow::Status::OK();
+  const arrow::Status good = transport::CheckTls(*options_.transport.tls, clock_.WallNow());
+  if (good.ok()) return good;
+  return good.WithMessage(good.message(),
+                          " (settings tls_certificate, tls_private_key and tls_root_certificate of "
+                          "[server])");
+}
+
 PolicyParts Node::MakePolicyParts() {
-  return {.resolve_pem = [this](std::string_view text) { return secrets_->ResolvePem(text); },
-          .clock = &clock_,
-          .random = &random_,
-          .of_module = registry_->authenticator()};
+  return {.clock = &clock_, .random = &random_, .of_module = registry_->authenticator()};
 }
 
 void Node::MakeView() {
@@ -155,12 +163,14 @@ void Node::OnStopped(const LoadedModule& module) { health_->ModuleStopped(module
 
 arrow::Status Node::Start() {
   RaiseFileLimit(options_.transport.max_connections, &logger());
+  for (const std::string& warning : options_.warnings) logger().Warning(warning);
   arrow::Status started = ListenHttp();
   if (started.ok()) started = Listen();
   if (started.ok()) started = modules_->Start(options_.module_start_timeout);
   if (!started.ok()) {
+    const arrow::Status told = secrets_->Redacted(started);
     if (!hung()) Shutdown();
-    return started;
+    return told;
   }
   MakeReload();
   StartHousekeeping();
@@ -235,12 +245,11 @@ void Node::MakeReload() {
 void Node::Reload() { reload_->ReadAgain(); }
 
 void Node::StartHousekeeping() {
-  std::vector<Housekeeper::Job> jobs = {
-      {kMemoryInterval, [this] { memory_->Run(); }},
-      {kSweepInterval, [this] {
-         tasks_->Sweep();
-         log_->Tick();
-       }}};
+  std::vector<Housekeeper::Job> jobs = {{kMemoryInterval, [this] { memory_->Run(); }},
+                                        {kSweepInterval, [this] {
+                                           tasks_->Sweep();
+                                           log_->Tick();
+                                         }}};
   if (options_.malloc_trim_interval.count() > 0) {
     const auto activity = [this] {
       return MemoryTrimmer::Activity{server_->open_calls(), server_->calls_begun()};

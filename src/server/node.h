@@ -78,6 +78,8 @@ class Node : private ModuleHost {
   Node(Configuration configuration, std::unique_ptr<telemetry::Log> log, MonotonicTime started);
 
   arrow::Status MakeParts();
+  /// Finds what is wrong with certificate and key before anything listens.
+  arrow::Status CheckIdentity() const;
   void MakeView();
   arrow::Status Listen();
   arrow::Status ListenHttp();

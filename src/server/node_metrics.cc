@@ -34,8 +34,7 @@ void Node::Measure() {
         [this, kind] { return ToDouble(dispatcher_->admission().waiting(kind)); }, labels);
     to.AddGaugeFunction(
         "calls_limit", "Calls that may be at work at once, by kind",
-        [limit = dispatcher_->admission().limits().running[i]] { return ToDouble(limit); },
-        labels);
+        [limit = dispatcher_->admission().limits().running[i]] { return ToDouble(limit); }, labels);
   }
   to.AddGaugeFunction("memory_high_bytes", "Above this, new work is refused",
                       [this] { return ToDouble(memory_->marks().high_bytes); });

@@ -30,25 +30,18 @@ int GetSmallInt(const Settings& settings, std::string_view name) {
 
 // The PEM text of a setting; reports what is wrong with it, and never its value.
 std::string ReadPem(const Settings& settings, const std::string& name,
-                    const config::ResolveText& resolve_pem, std::vector<Problem>* problems) {
-  const std::string setting = "server." + name;
-  const std::string written = settings.GetString(kSection, name);
-  auto text = resolve_pem(written);
-  if (!text.ok()) {
-    problems->push_back({"", setting + " cannot be used: " + text.status().message()});
-    return {};
-  }
-  if (!text->empty() && text->find("-----BEGIN ") == std::string::npos) {
-    problems->push_back({"", setting +
+                    std::vector<Problem>* problems) {
+  std::string text = settings.GetString(kSection, name);
+  if (!text.empty() && text.find("-----BEGIN ") == std::string::npos) {
+    problems->push_back({"", "server." + name +
                                  " is not PEM; it must be a text with \"-----BEGIN\", or @ and "
                                  "the path of a file with one"});
     return {};
   }
-  return *std::move(text);
+  return text;
 }
 
 std::optional<transport::TlsOptions> ReadTls(const Settings& settings,
-                                             const config::ResolveText& resolve_pem,
                                              std::vector<Problem>* problems) {
   const bool use_mtls = settings.GetBool(kSection, "use_mtls");
   if (!settings.GetBool(kSection, "use_tls")) {
@@ -56,9 +49,7 @@ std::optional<transport::TlsOptions> ReadTls(const Settings& settings,
     return std::nullopt;
   }
   const size_t problems_before = problems->size();
-  const auto read = [&](const char* name) {
-    return ReadPem(settings, name, resolve_pem, problems);
-  };
+  const auto read = [&](const char* name) { return ReadPem(settings, name, problems); };
   transport::TlsOptions tls;
   tls.certificate_pem = read("tls_certificate");
   tls.private_key_pem = read("tls_private_key");
@@ -121,10 +112,11 @@ void ReadAddresses(const Settings& settings, NodeOptions* options, std::vector<P
                            !settings.GetBool(kSection, "use_tls");
   if (in_the_open && !settings.GetBool(kSection, "allow_plaintext")) {
     problems->push_back(
-        {"", "server.listen_host is " + options->listen_host +
-                 ", which others can reach, and there is no TLS: what callers send could be read on "
-                 "the way; set use_tls with a certificate and a key, or allow_plaintext = true if "
-                 "this is meant"});
+        {"",
+         "server.listen_host is " + options->listen_host +
+             ", which others can reach, and there is no TLS: what callers send could be read on "
+             "the way; set use_tls with a certificate and a key, or allow_plaintext = true if "
+             "this is meant"});
   }
   if (options->advertise_host.empty() && !options->listen_host.empty()) {
     options->advertise_host =
@@ -245,13 +237,12 @@ void ReadProcess(const Settings& settings, NodeOptions* options) {
 
 }  // namespace
 
-arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings,
-                                           const OptionSources& sources) {
+arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings, const OptionSources& sources) {
   NodeOptions options;
   std::vector<Problem> problems;
   options.node_id = settings.GetString(kSection, "node_id");
   ReadAddresses(settings, &options, &problems);
-  options.transport.tls = ReadTls(settings, sources.resolve_pem, &problems);
+  options.transport.tls = ReadTls(settings, &problems);
   ReadTransport(settings, &options.transport);
   ReadTasks(settings, &options.tasks);
   ReadDispatcher(settings, &options.dispatcher);
@@ -259,15 +250,14 @@ arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings,
   ReadHttp(settings, &options);
   ReadLog(settings, &options, &problems);
   ReadProcess(settings, &options);
-  options.trace = MakeTracerOptions(settings, sources.environment, &problems);
+  options.trace = MakeTracerOptions(settings, sources.environment, &options.warnings);
   ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
   return options;
 }
 
-arrow::Result<std::optional<transport::TlsOptions>> MakeTlsOptions(
-    const Settings& settings, const config::ResolveText& resolve_pem) {
+arrow::Result<std::optional<transport::TlsOptions>> MakeTlsOptions(const Settings& settings) {
   std::vector<Problem> problems;
-  auto tls = ReadTls(settings, resolve_pem, &problems);
+  auto tls = ReadTls(settings, &problems);
   ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
   return tls;
 }

@@ -6,13 +6,13 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include <arrow/result.h>
 
 #include <longbow/log.h>
 #include <longbow/settings.h>
 
-#include "config/resolve.h"
 #include "flight/dispatcher.h"
 #include "http/http_server.h"
 #include "server/call_journal.h"
@@ -46,6 +46,7 @@ struct NodeOptions {
   std::optional<http::HttpServerOptions> http;  ///< nothing: no HTTP
   std::string http_token;                       ///< empty: none is asked for
   MemoryMarks memory;
+  std::vector<std::string> warnings;  ///< what is ignored, for the log
   std::chrono::milliseconds module_start_timeout{0};
   std::chrono::seconds malloc_trim_interval{0};  ///< 0: never
   std::chrono::milliseconds shutdown_grace{0};
@@ -53,19 +54,17 @@ struct NodeOptions {
 
 /// What options are made of beside settings.
 struct OptionSources {
-  config::ResolveText resolve_pem;                 ///< see `NodeSecrets::ResolvePem`
   std::map<std::string, std::string> environment;  ///< the variables OTEL_*
   int64_t available_memory_bytes = 0;
 };
 
-/// Reads the sections, and the files that PEM settings name. Blocks.
+/// Reads the sections, whose references are resolved.
 /// Errors: BAD_ARGUMENT with one line for each problem: settings that do not go together, PEM texts
-/// or files that are none.
+/// that are none.
 arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings, const OptionSources& sources);
 
 /// The TLS texts alone, to take over new ones; nothing where TLS is off. Errors as above.
-arrow::Result<std::optional<transport::TlsOptions>> MakeTlsOptions(
-    const Settings& settings, const config::ResolveText& resolve_pem);
+arrow::Result<std::optional<transport::TlsOptions>> MakeTlsOptions(const Settings& settings);
 /// The part of the log's options that can be changed while it is written. Errors: BAD_ARGUMENT for
 /// a level of a component that is none.
 arrow::Result<telemetry::ComponentLevels> MakeComponentLevels(const Settings& settings);

@@ -10,6 +10,7 @@
 
 #include "config/check.h"
 #include "config/core_sections.h"
+#include "server/configuration.h"
 #include "server/node_secrets.h"
 
 namespace longbow::server {
@@ -29,10 +30,11 @@ arrow::Result<NodeOptions> Options(const std::string& server_section) {
   problems.insert(problems.end(), checked.problems.begin(), checked.problems.end());
   ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
   NodeSecrets secrets;
+  ARROW_ASSIGN_OR_RAISE(const Settings settings,
+                        ResolveAll(checked.tables, config::CoreSections(), &secrets));
   OptionSources sources;
-  sources.resolve_pem = [&secrets](std::string_view text) { return secrets.ResolvePem(text); };
   sources.available_memory_bytes = 1000 * kMiB;
-  return MakeNodeOptions(checked.settings, sources);
+  return MakeNodeOptions(settings, sources);
 }
 
 constexpr char kPem[] = "'-----BEGIN CERTIFICATE-----'";

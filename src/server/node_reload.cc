@@ -80,16 +80,15 @@ arrow::Status NodeReload::Apply(const config::SettingTables& tables) {
 }
 
 arrow::Status NodeReload::ApplyTls(const Settings& settings) {
-  ARROW_ASSIGN_OR_RAISE(auto tls, MakeTlsOptions(settings, targets_.policy.resolve_pem));
+  ARROW_ASSIGN_OR_RAISE(auto tls, MakeTlsOptions(settings));
   return tls ? targets_.server->ReplaceTls(*tls) : arrow::Status::OK();
 }
 
 void NodeReload::ApplyLog(const Settings& settings, telemetry::ComponentLevels levels) {
   targets_.log->SetLevels(telemetry::ParseLogLevel(settings.GetString("log", "level")),
                           std::move(levels));
-  targets_.journal->Configure(
-      ParseCallLines(settings.GetString("log", "calls")),
-      std::chrono::milliseconds(settings.GetInt("log", "slow_call_ms")));
+  targets_.journal->Configure(ParseCallLines(settings.GetString("log", "calls")),
+                              std::chrono::milliseconds(settings.GetInt("log", "slow_call_ms")));
 }
 
 }  // namespace longbow::server

@@ -58,8 +58,8 @@ void NodeSecrets::MakeResolver() {
   parts.on_change = [this](const std::set<std::string>&) {
     if (on_change_) on_change_();
   };
-  resolver_ = std::make_unique<secret::SecretResolver>(secret::SecretResolverOptions{},
-                                                       std::move(parts));
+  resolver_ =
+      std::make_unique<secret::SecretResolver>(secret::SecretResolverOptions{}, std::move(parts));
 }
 
 arrow::Status NodeSecrets::UseVault(const Settings& settings) {
@@ -74,7 +74,7 @@ arrow::Status NodeSecrets::UseVault(const Settings& settings) {
   options.secret_id = {text("secret_id"), text("secret_id_file")};
   options.jwt_file = text("jwt_file");
   options.auth_mount = text("auth_mount");
-  ARROW_ASSIGN_OR_RAISE(options.tls.ca_pem, ResolvePem(text("ca_certificate")));
+  options.tls.ca_pem = text("ca_certificate");
   options.tls.certificate_file = text("client_certificate_file");
   options.tls.key_file = text("client_key_file");
   options.refresh = std::chrono::seconds(settings.GetInt(kSection, "refresh_sec"));
@@ -94,8 +94,8 @@ arrow::Result<std::string> NodeSecrets::Resolve(std::string_view text) {
   return resolver_->Resolve(text);
 }
 
-arrow::Result<std::string> NodeSecrets::ResolvePem(std::string_view text) {
-  if (!text.starts_with('@')) return std::string(text);
+arrow::Result<std::string> NodeSecrets::ResolveFile(std::string_view text) {
+  if (!text.starts_with('@')) return Resolve(text);
   std::error_code error;
   const auto path = std::filesystem::absolute(text.substr(1), error);
   if (error) return MakeError(ErrorCode::kBadArgument, "it names no file behind the @");
@@ -117,10 +117,16 @@ std::vector<std::string> NodeSecrets::problems() const {
   std::vector<std::string> problems;
   if (resolver_ == nullptr) return problems;
   for (const secret::StaleSecret& stale : resolver_->status()) {
-    problems.push_back("the secret " + stale.reference + " could not be read again: " +
-                       stale.reason);
+    problems.push_back("the secret " + stale.reference +
+                       " could not be read again: " + stale.reason);
   }
   return problems;
+}
+
+arrow::Status NodeSecrets::Redacted(const arrow::Status& status) const {
+  std::string text = status.message();
+  Redact(&text);
+  return status.WithMessage(text);
 }
 
 void NodeSecrets::Redact(std::string* text) const {

@@ -42,10 +42,10 @@ class NodeSecrets {
   /// BAD_ARGUMENT for settings that cannot work.
   arrow::Status UseVault(const Settings& settings);
 
-  /// What a text of a setting stands for; `@PATH` is the file's content, as `file:PATH` is. Blocks.
+  /// What a text of a setting stands for. Blocks.
   arrow::Result<std::string> Resolve(std::string_view text);
-  /// The same where only PEM texts may be written with `@`.
-  arrow::Result<std::string> ResolvePem(std::string_view text);
+  /// The same of a setting that may be written as `@PATH`, which means what `file:PATH` does.
+  arrow::Result<std::string> ResolveFile(std::string_view text);
 
   /// From now on, secrets are read again when they change, and `on_change` is told on a thread of
   /// its own. `logger` outlives this. Once.
@@ -57,6 +57,8 @@ class NodeSecrets {
   std::vector<std::string> problems() const;
   /// Replaces each secret in `text`.
   void Redact(std::string* text) const;
+  /// The same error, for people, with each secret in its message replaced.
+  arrow::Status Redacted(const arrow::Status& status) const;
 
  private:
   /// Hands lines on once there is somebody to take them.

@@ -37,9 +37,9 @@ arrow::Result<std::unique_ptr<NodeTelemetry>> NodeTelemetry::Make(const NodeOpti
 void NodeTelemetry::MeasureItself(telemetry::Log* log) {
   using Statistics = telemetry::Log::Statistics;
   const auto add_lines = [&](const char* fate, int64_t Statistics::*count) {
-    own_->AddCounterFunction(
-        "log_lines_total", "Log lines, by what became of them",
-        [log, count] { return static_cast<double>(log->statistics().*count); }, {{"fate", fate}});
+    own_->AddCounterFunction("log_lines_total", "Log lines, by what became of them",
+                             [log, count] { return static_cast<double>(log->statistics().*count); },
+                             {{"fate", fate}});
   };
   add_lines("written", &Statistics::written);
   add_lines("dropped", &Statistics::dropped);

@@ -28,8 +28,8 @@ class NodeTelemetry {
  public:
   /// All but the options outlive it. Errors: those of the tracer's settings.
   static arrow::Result<std::unique_ptr<NodeTelemetry>> Make(const NodeOptions& options,
-                                                            telemetry::Log* log,
-                                                            const Clock* clock, Random* random);
+                                                            telemetry::Log* log, const Clock* clock,
+                                                            Random* random);
 
   telemetry::MetricsRegistry& metrics() { return *metrics_; }
   telemetry::CallMetrics& calls() { return *calls_; }

@@ -41,8 +41,7 @@ std::string Rfc3339(WallTime time) {
   return text;
 }
 
-NodeView::NodeView(NodeViewParts parts)
-    : parts_(std::move(parts)), started_(parts_.clock->Now()) {}
+NodeView::NodeView(NodeViewParts parts) : parts_(std::move(parts)), started_(parts_.clock->Now()) {}
 
 NodeStatus NodeView::Status() const {
   NodeStatus status;
@@ -54,8 +53,7 @@ NodeStatus NodeView::Status() const {
   for (const std::string& problem : parts_.problems()) {
     status.reason += (status.reason.empty() ? "" : "; ") + problem;
   }
-  status.uptime_seconds =
-      std::chrono::duration<double>(parts_.clock->Now() - started_).count();
+  status.uptime_seconds = std::chrono::duration<double>(parts_.clock->Now() - started_).count();
   AddModules(&status);
   AddMethods(&status);
   AddTasks(&status);
@@ -153,7 +151,9 @@ std::string NodeView::HealthJson() const {
   }
   const std::vector<std::string> problems = parts_.problems();
   degraded = degraded || !problems.empty();
-  const json health = {{"status", !ready() ? "DOWN" : degraded ? "DEGRADED" : "OK"},
+  const json health = {{"status", !ready()   ? "DOWN"
+                                  : degraded ? "DEGRADED"
+                                             : "OK"},
                        {"state", flight::NodeStateName(parts_.health->state())},
                        {"reason", parts_.health->reason()},
                        {"node", parts_.options->dispatcher.node_id},

@@ -36,8 +36,8 @@ HttpResponse Body(int status, const char* content_type, std::string body) {
 }  // namespace
 
 OperationsEndpoint::OperationsEndpoint(const NodeView* view,
-                                       const telemetry::MetricsRegistry* metrics,
-                                       std::string token, Logger* logger)
+                                       const telemetry::MetricsRegistry* metrics, std::string token,
+                                       Logger* logger)
     : view_(view), metrics_(metrics), logger_(logger), token_(std::move(token)) {}
 
 arrow::Status OperationsEndpoint::Start(const http::HttpServerOptions& options) {

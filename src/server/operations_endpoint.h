@@ -38,7 +38,7 @@ class OperationsEndpoint {
   const telemetry::MetricsRegistry* const metrics_;
   Logger* const logger_;
   mutable std::mutex mutex_;
-  std::string token_;  // guarded by mutex_
+  std::string token_;                         // guarded by mutex_
   std::unique_ptr<http::HttpServer> server_;  // goes first: its threads use the rest
 };
 

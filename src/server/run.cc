@@ -55,8 +55,8 @@ bool IsReload(int signal) { return signal == SIGHUP; }
 
 std::string NameOf(int signal) { return std::string("the signal \"") + strsignal(signal) + "\""; }
 
-// Waits for the node to start. True where it was told to stop meanwhile. `reload`: whether it was told
-// to read its settings again, which it has read before.
+// Waits for the node to start. True where it was told to stop meanwhile. `reload`: whether it was
+// told to read its settings again, which it has read before.
 bool StartUnlessStopped(Node* node, SignalWatcher* signals, arrow::Status* started, bool* reload) {
   Background start([node, started] { *started = node->Start(); });
   int signal = signals->Wait(start.fd());

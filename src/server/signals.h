@@ -12,8 +12,9 @@
 
 namespace longbow::server {
 
-/// Takes SIGTERM, SIGINT and SIGHUP for the whole process, and makes SIGPIPE be ignored. Made by the
-/// main thread before any other thread starts, since threads inherit what is blocked. One at a time.
+/// Takes SIGTERM, SIGINT and SIGHUP for the whole process, and makes SIGPIPE be ignored. Made by
+/// the main thread before any other thread starts, since threads inherit what is blocked. One at a
+/// time.
 class SignalWatcher {
  public:
   static arrow::Result<std::unique_ptr<SignalWatcher>> Make();

@@ -13,6 +13,7 @@ TEST(SignalWatcherTest, TellsWhichSignalCame) {
   auto watcher = SignalWatcher::Make();
   ASSERT_TRUE(watcher.ok()) << watcher.status();
   pthread_kill(pthread_self(), SIGHUP);
+  EXPECT_EQ((*watcher)->Wait(), SIGHUP);
   pthread_kill(pthread_self(), SIGPIPE);
   pthread_kill(pthread_self(), SIGTERM);
   EXPECT_EQ((*watcher)->Wait(), SIGTERM);

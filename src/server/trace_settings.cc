@@ -1,6 +1,6 @@
 #include "server/trace_settings.h"
 
-#include <optional>
+#include <string_view>
 #include <utility>
 
 namespace longbow::server {
@@ -8,18 +8,25 @@ namespace {
 
 constexpr char kSection[] = "trace";
 
+constexpr std::string_view kOtlp = "OTEL_EXPORTER_OTLP_";
+
 // What is set in the settings, as the variable that means the same: one reader for both.
-void AddVariable(const Settings& settings, const char* name, const char* variable,
+void AddVariable(const Settings& settings, const char* name, const std::string& variable,
                  std::map<std::string, std::string>* variables) {
   const std::string text = settings.GetString(kSection, name);
-  if (!text.empty()) (*variables)[variable] = text;
+  if (text.empty()) return;
+  (*variables)[variable] = text;
+  // The variable for traces alone would win over that for all signals.
+  if (variable.starts_with(kOtlp)) {
+    variables->erase(std::string(kOtlp) + "TRACES_" + variable.substr(kOtlp.size()));
+  }
 }
 
 }  // namespace
 
 telemetry::TracerOptions MakeTracerOptions(const Settings& settings,
                                            const std::map<std::string, std::string>& environment,
-                                           std::vector<config::Problem>* problems) {
+                                           std::vector<std::string>* warnings) {
   std::map<std::string, std::string> variables;
   for (const auto& [name, value] : environment) {
     if (name.starts_with("OTEL_")) variables.emplace(name, value);
@@ -38,9 +45,7 @@ telemetry::TracerOptions MakeTracerOptions(const Settings& settings,
     variables.emplace("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
   }
   telemetry::TracerOptions options;
-  std::vector<std::string> wrong;
-  telemetry::ApplyOtelEnvironment(variables, &options, &wrong);
-  for (std::string& text : wrong) problems->push_back({"", std::move(text)});
+  telemetry::ApplyOtelEnvironment(variables, &options, warnings);
   return options;
 }
 

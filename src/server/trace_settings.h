@@ -8,15 +8,14 @@
 
 #include <longbow/settings.h>
 
-#include "config/problem.h"
 #include "telemetry/trace_options.h"
 
 namespace longbow::server {
 
 /// `[trace]` on top of `environment`, of which the variables OTEL_* count. What cannot be used is
-/// added to `problems`, which show no value. Pure.
+/// left out, as OpenTelemetry wants it, and told in `warnings`, which show no value. Pure.
 telemetry::TracerOptions MakeTracerOptions(const Settings& settings,
                                            const std::map<std::string, std::string>& environment,
-                                           std::vector<config::Problem>* problems);
+                                           std::vector<std::string>* warnings);
 
 }  // namespace longbow::server

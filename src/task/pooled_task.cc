@@ -297,7 +297,8 @@ void PooledTask::Forget() {
 bool PooledTask::Drop() {
   const arrow::Status error = MakeError(
       ErrorCode::kResourceExhausted,
-      "The result of the task " + id_ + " was dropped before it was read: the node ran out of memory",
+      "The result of the task " + id_ +
+          " was dropped before it was read: the node ran out of memory",
       "Run the command again later, or on another node; store large results under a path.");
   std::deque<ResultBuffer::Item> dropped;
   {

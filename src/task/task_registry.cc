@@ -89,13 +89,13 @@ arrow::Status PooledTaskRegistry::AdmitLocked(const PooledTask& task, bool neste
 arrow::Status PooledTaskRegistry::CheckQueue(const std::string& principal) const {
   const TaskLimits& limits = env_->limits;
   // A start that a free worker is about to take does not count as waiting.
-  const int free_threads = env_->pool.free_threads();
-  if (env_->waiting_starts.total() >= limits.queue_length + free_threads) {
+  if (env_->waiting_starts.total() >= limits.queue_length + env_->pool.free_threads()) {
     return MakeError(ErrorCode::kBackpressure,
                      "All worker threads are busy and " + std::to_string(limits.queue_length) +
                          " tasks wait for one; try again later or on another node.");
   }
-  if (env_->waiting_starts.of(principal) >= limits.queue_per_principal + free_threads) {
+  if (env_->waiting_starts.of(principal) >=
+      limits.queue_per_principal + env_->pool.free_threads(principal)) {
     return MakeError(ErrorCode::kBackpressure,
                      "You have " + std::to_string(limits.queue_per_principal) +
                          " tasks that wait for a thread, which is the most for one caller; try "
@@ -172,7 +172,8 @@ int64_t PooledTaskRegistry::DropUnread(int64_t bytes) {
 
 int64_t PooledTaskRegistry::busy() const {
   const std::vector<TaskPtr> tasks = All();
-  return std::count_if(tasks.begin(), tasks.end(), [](const TaskPtr& task) { return task->busy(); });
+  return std::count_if(tasks.begin(), tasks.end(),
+                       [](const TaskPtr& task) { return task->busy(); });
 }
 
 void PooledTaskRegistry::BeginShutdown() {
@@ -224,8 +225,7 @@ void PooledTaskRegistry::Shutdown() {
 
 }  // namespace
 
-std::unique_ptr<TaskRegistry> TaskRegistry::Make(const TaskLimits& limits,
-                                                 const TaskParts& parts) {
+std::unique_ptr<TaskRegistry> TaskRegistry::Make(const TaskLimits& limits, const TaskParts& parts) {
   return std::make_unique<PooledTaskRegistry>(limits, parts);
 }
 

@@ -81,8 +81,8 @@ class TaskRegistry {
   /// queue for those is its own, of `queue_length`, and has precedence. Errors: BACKPRESSURE.
   virtual arrow::Status RunSoon(std::function<void()> work) = 0;
 
-  /// Drops results that nobody has begun to read, oldest first, until `bytes` are free; who asks for
-  /// one of them is told so (RESOURCE_EXHAUSTED). Returns how many were dropped.
+  /// Drops results that nobody has begun to read, oldest first, until `bytes` are free; who asks
+  /// for one of them is told so (RESOURCE_EXHAUSTED). Returns how many were dropped.
   virtual int64_t DropUnread(int64_t bytes) = 0;
 
   /// The node is stopping: refuses new tasks, and cancels (SHUTTING_DOWN) those that no thread has

@@ -1,6 +1,7 @@
 /// \file
-/// The spans of a task: itself, its wait for a thread, its service's run until the outcome is known,
-/// and then the stream of its result, or the storing of it. Not thread-safe: the task guards it.
+/// The spans of a task: itself, its wait for a thread, its service's run until the outcome is
+/// known, and then the stream of its result, or the storing of it. Not thread-safe: the task guards
+/// it.
 #pragma once
 
 #include <string>

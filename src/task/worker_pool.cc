@@ -80,17 +80,31 @@ int WorkerPool::running_jobs() const {
 
 std::string WorkerPool::WaitReason(std::string_view owner) const {
   std::lock_guard lock(mutex_);
-  if (max_per_owner_ != 0 && jobs_.running(owner) >= max_per_owner_) {
-    return "its caller has " + std::to_string(max_per_owner_) +
-           " threads at work already, which is the most for one";
+  if (running_jobs_ >= max_jobs_) {
+    return "all " + std::to_string(max_jobs_) + " threads are at work";
   }
-  if (running_jobs_ < max_jobs_) return {};
-  return "all " + std::to_string(max_jobs_) + " threads are at work";
+  if (FreeOfOwnerLocked(owner) > 0) return {};
+  return "its caller has " + std::to_string(max_per_owner_) +
+         " threads at work already, which is the most for one";
 }
 
 int WorkerPool::free_threads() const {
   std::lock_guard lock(mutex_);
-  return static_cast<int>(std::min(max_jobs_ - running_jobs_, max_threads_ - running_));
+  return static_cast<int>(FreeLocked());
+}
+
+int WorkerPool::free_threads(std::string_view owner) const {
+  std::lock_guard lock(mutex_);
+  return static_cast<int>(std::min(FreeLocked(), FreeOfOwnerLocked(owner)));
+}
+
+size_t WorkerPool::FreeLocked() const {
+  return std::min(max_jobs_ - running_jobs_, max_threads_ - running_);
+}
+
+size_t WorkerPool::FreeOfOwnerLocked(std::string_view owner) const {
+  if (max_per_owner_ == 0) return max_jobs_;
+  return max_per_owner_ - std::min(max_per_owner_, jobs_.running(owner));
 }
 
 void WorkerPool::RunWorker() {

@@ -1,11 +1,11 @@
 /// \file
 /// The node's worker threads: a fixed number, started when there is work for them.
 ///
-/// Two queues. Owners of jobs take turns, and may be limited in how many of theirs run at once. Short
-/// work (`RunSoon`) goes first and is bounded. Jobs are queued at most once each
-/// by who owns them, so their number is bounded there. A few workers can be spared for short work,
-/// so that a node all of whose threads run jobs can still be asked, and told to cancel them. All
-/// functions are thread-safe.
+/// Two queues. Owners of jobs take turns, and may be limited in how many of theirs run at once.
+/// Short work (`RunSoon`) goes first and is bounded. Jobs are queued at most once each by who owns
+/// them, so their number is bounded there. A few workers can be spared for short work, so that a
+/// node all of whose threads run jobs can still be asked, and told to cancel them. All functions
+/// are thread-safe.
 #pragma once
 
 #include <condition_variable>
@@ -56,6 +56,8 @@ class WorkerPool {
   bool has_waiting() const;
   /// How many more jobs could run now.
   int free_threads() const;
+  /// How many more jobs of that owner could run now.
+  int free_threads(std::string_view owner) const;
   /// Jobs that run now.
   int running_jobs() const;
   /// Why a job of that owner would have to wait now; empty where it would not.
@@ -69,6 +71,9 @@ class WorkerPool {
   /// Wakes or starts a worker for what has just been queued. Called with `mutex_` held.
   bool ProvideWorkerLocked();
   void RunWorker();
+  size_t FreeLocked() const;
+  /// Those that the limit for one owner leaves.
+  size_t FreeOfOwnerLocked(std::string_view owner) const;
 
   const size_t max_jobs_;
   const size_t max_threads_;  ///< the spare ones included

@@ -12,15 +12,18 @@ using task_test::Gate;
 
 class FunctionJob : public WorkerPool::Job {
  public:
-  explicit FunctionJob(std::function<void()> function) : function_(std::move(function)) {}
+  FunctionJob(std::function<void()> function, std::string owner)
+      : function_(std::move(function)), owner_(std::move(owner)) {}
   void RunJob() override { function_(); }
+  std::string_view owner() const override { return owner_; }
 
  private:
   std::function<void()> function_;
+  std::string owner_;
 };
 
-std::shared_ptr<WorkerPool::Job> MakeJob(std::function<void()> function) {
-  return std::make_shared<FunctionJob>(std::move(function));
+std::shared_ptr<WorkerPool::Job> MakeJob(std::function<void()> function, std::string owner = {}) {
+  return std::make_shared<FunctionJob>(std::move(function), std::move(owner));
 }
 
 TEST(WorkerPool, StartsNoMoreThreadsThanAreNeeded) {
@@ -116,6 +119,46 @@ TEST(WorkerPool, SpareThreadsRunShortWorkAndNoJobs) {
   go.Open();
   pool.Shutdown();
   EXPECT_TRUE(second);
+}
+
+TEST(WorkerPool, AnOwnerHasNoMoreThreadsThanItsShare) {
+  WorkerPool pool(2, 100, /*spare_threads=*/0, /*threads_per_owner=*/1);
+  EXPECT_EQ(pool.free_threads("alice"), 1);
+  Gate busy, go, his;
+  ASSERT_TRUE(pool.Enqueue(MakeJob(
+      [&] {
+        busy.Open();
+        EXPECT_TRUE(go.Wait());
+      },
+      "alice")));
+  ASSERT_TRUE(busy.Wait());
+  EXPECT_EQ(pool.free_threads(), 1);
+  EXPECT_EQ(pool.free_threads("alice"), 0);
+  EXPECT_EQ(pool.free_threads("bob"), 1);
+  EXPECT_NE(pool.WaitReason("alice").find("its caller has 1"), std::string::npos);
+  EXPECT_EQ(pool.WaitReason("bob"), "");
+  std::atomic<bool> second{false};
+  ASSERT_TRUE(pool.Enqueue(MakeJob([&] { second = true; }, "alice")));
+  ASSERT_TRUE(pool.Enqueue(MakeJob([&] { his.Open(); }, "bob")));
+  ASSERT_TRUE(his.Wait());
+  EXPECT_FALSE(second);
+  go.Open();
+  pool.Shutdown();
+  EXPECT_TRUE(second);
+}
+
+TEST(WorkerPool, WhereAllThreadsWorkThatIsTheReason) {
+  WorkerPool pool(1, 100, /*spare_threads=*/0, /*threads_per_owner=*/1);
+  Gate busy, go;
+  ASSERT_TRUE(pool.Enqueue(MakeJob(
+      [&] {
+        busy.Open();
+        EXPECT_TRUE(go.Wait());
+      },
+      "alice")));
+  ASSERT_TRUE(busy.Wait());
+  EXPECT_NE(pool.WaitReason("alice").find("all 1 threads"), std::string::npos);
+  go.Open();
 }
 
 TEST(WorkerPool, JobsGoOnWhileShortWorkKeepsTheirWorker) {

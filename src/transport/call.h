@@ -94,8 +94,8 @@ enum class WriteHint {
   kMoreFollows,  ///< Another write, or the end, at once: the two may go out together.
 };
 
-/// What went through a call, and what it waited for. The transport counts bytes and the rows that go
-/// out, the handler the rest. Thread-safe.
+/// What went through a call, and what it waited for. The transport counts bytes and the rows that
+/// go out, the handler the rest. Thread-safe.
 struct CallStatistics {
   std::atomic<int64_t> received_bytes{0};
   std::atomic<int64_t> sent_bytes{0};

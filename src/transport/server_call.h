@@ -44,8 +44,8 @@ struct CallHost {
   SystemClock clock;
   /// Runs what must not run within a function that the handler calls. It outlives the calls.
   std::unique_ptr<Timer> timer;
-  CallObserver* observer = nullptr;      ///< may be null
-  telemetry::Tracer* tracer = nullptr;   ///< may be null
+  CallObserver* observer = nullptr;     ///< may be null
+  telemetry::Tracer* tracer = nullptr;  ///< may be null
   std::shared_ptr<const Principal> anonymous = std::make_shared<const Principal>();
   /// Called at the end of each call, as the last thing, with its `counted`.
   std::function<void(bool counted)> on_done;
@@ -190,7 +190,7 @@ class ServerCall final : public Call, private RpcStream::Listener {
   BytesCallback bytes_done_;               // who waits for a message, either this
   DataCallback data_done_;                 // or this
   std::optional<ReadMessage> read_ahead_;  // what nobody has waited for yet
-  arrow::Status end_;  // what the call was finished with
+  arrow::Status end_;                      // what the call was finished with
   std::vector<CallAnnotation> annotations_;
   std::function<void(bool)> write_done_;
   std::function<void()> cancel_callback_;

@@ -62,8 +62,8 @@ void ServerCall::TellEnd() {
   }
   const auto duration = MonotonicTime::clock::now() - begun_;
   if (host_->observer != nullptr) {
-    host_->observer->OnEnd({method_, request_id_, peer_, principal_->name, trace_id_, end,
-                            duration, statistics_, annotations});
+    host_->observer->OnEnd({method_, request_id_, peer_, principal_->name, trace_id_, end, duration,
+                            statistics_, annotations});
   }
   if (!span_.recording()) return;
   for (auto& [name, value] : annotations) {

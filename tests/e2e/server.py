@@ -61,6 +61,7 @@ class LongbowServer:
         self.spill_folder = self.folder / "spill"
         self.spill_folder.mkdir()
         self.uri = ""
+        self.http = ""  # where the settings name a port: `http://127.0.0.1:17002/`
         self._program = program or binary()
         self._arguments = list(arguments)
         self._lines: list[str] = []
@@ -101,8 +102,8 @@ class LongbowServer:
                 entries.append(entry)
         return entries
 
-    def start(self) -> LongbowServer:
-        """Returns when it has said that it is ready."""
+    def launch(self) -> None:
+        """Begins its process, and waits for nothing."""
         command = [
             str(self._program),
             "start",
@@ -121,12 +122,23 @@ class LongbowServer:
         )
         self._reader = threading.Thread(target=self._collect, daemon=True)
         self._reader.start()
+
+    def start(self) -> LongbowServer:
+        """Returns when it has said that it is ready."""
+        self.launch()
         with self._changed:
             self._changed.wait_for(self._is_decided, PATIENCE_SEC)
         if not self.uri:
             self.kill()
-            raise AssertionError(f"{' '.join(command)} did not become ready:\n{self.stderr}")
+            raise AssertionError(f"{self._program} did not become ready:\n{self.stderr}")
         return self
+
+    def wait(self, patience: float = PATIENCE_SEC) -> int:
+        """Waits for the process to end by itself, and returns its exit code."""
+        assert self._process is not None
+        code = self._process.wait(patience)
+        self._join_reader()
+        return code
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> None:
         """Asks it to stop, and checks that it does so cleanly and leaves nothing behind."""
@@ -168,7 +180,9 @@ class LongbowServer:
             with self._changed:
                 self._lines.append(line)
                 if " is ready on " in line and not self.uri:
-                    self.uri = json.loads(line)["location"]
+                    entry = json.loads(line)
+                    self.http = entry.get("http", "")
+                    self.uri = entry["location"]
                 self._changed.notify_all()
         with self._changed:
             self._lines.append("")  # the end

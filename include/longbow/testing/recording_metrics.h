@@ -37,8 +37,8 @@ class RecordingMetrics : public Metrics {
     functions_[{name, labels}] = std::move(value);
   }
 
-  /// The value of a counter or gauge, the sum of a histogram, or what a function says; nothing where
-  /// there is no such metric.
+  /// The value of a counter or gauge, the sum of a histogram, or what a function says; nothing
+  /// where there is no such metric.
   std::optional<double> value(const std::string& name, const MetricLabels& labels = {}) const {
     std::function<double()> function;
     {

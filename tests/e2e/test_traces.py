@@ -1,0 +1,157 @@
+"""Traces: what a collector gets of a call, and who is whose parent."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import statistics
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.client import Client, Json, command, sql
+from tests.e2e.conftest import MakeServer
+from tests.e2e.otlp_receiver import OtlpReceiver, Span
+
+RELAY = Path(os.environ["LONGBOW_BUILD_DIR"]) / "tests/modules/liblongbow_relay.so"
+
+
+def traced(receiver: OtlpReceiver, **trace: Any) -> dict[str, dict[str, Any]]:
+    """Settings of a server that sends its spans to the receiver, at its end at the latest."""
+    return {"trace": {"endpoint": receiver.endpoint, "protocol": "http/protobuf", **trace}}
+
+
+def caller(sampled: bool = True) -> tuple[str, str, dict[str, str]]:
+    """A trace and a span of a caller's, and the header that tells of them."""
+    trace, span = secrets.token_hex(16), secrets.token_hex(8)
+    return trace, span, {"traceparent": f"00-{trace}-{span}-{'01' if sampled else '00'}"}
+
+
+def only(spans: list[Span], name: str) -> Span:
+    """The one span of that name."""
+    [span] = [each for each in spans if each.name == name]
+    return span
+
+
+def test_spans_of_a_command_and_its_read(make_server: MakeServer) -> None:
+    with OtlpReceiver() as receiver:
+        server = make_server(traced(receiver))
+        client = Client(server.uri)
+        trace, parent, headers = caller()
+        info = client.info(sql("SELECT 42 AS answer"), headers=headers)
+        client.get(info, headers=headers)
+        spans = receiver.wait_for(trace, {"GetFlightInfo", "DoGet", "task", "stream"})
+        call = only(spans, "GetFlightInfo")
+        assert call.parent == parent
+        assert call.kind == 2
+        assert call.service == "longbow"
+        assert call.attributes["longbow.service"] == "sql"
+        task = only(spans, "task")
+        assert task.parent == call.id
+        assert task.attributes["longbow.rows"] == 1
+        for step in ("queue", "run", "stream"):
+            assert only(spans, step).parent == task.id
+            assert task.start_ns <= only(spans, step).start_ns <= only(spans, step).end_ns
+        assert only(spans, "DoGet").parent == parent
+        client.close()
+
+
+def test_a_sink_and_nested_commands(make_server: MakeServer) -> None:
+    with OtlpReceiver() as receiver:
+        server = make_server(traced(receiver))
+        client = Client(server.uri)
+        trace, _, headers = caller()
+        inner = sql("SELECT 1 AS x")
+        client.info(
+            sql("SELECT x FROM t", {"t": {"command": inner}}, sink={"path": ["traced"]}),
+            headers=headers,
+        )
+        spans = receiver.wait_for(trace, {"GetFlightInfo", "sink", "input"})
+        tasks = [span for span in spans if span.name == "task"]
+        assert len(tasks) == 2
+        outer = next(s for s in tasks if s.parent == only(spans, "GetFlightInfo").id)
+        [nested] = [span for span in tasks if span is not outer]
+        assert only(spans, "input").parent == outer.id
+        assert only(spans, "input").attributes["longbow.input"] == "t"
+        assert nested.parent == only(spans, "input").id
+        assert only(spans, "sink").parent == outer.id
+        client.close()
+
+
+def test_a_failure_is_marked(make_server: MakeServer) -> None:
+    with OtlpReceiver() as receiver:
+        server = make_server(traced(receiver))
+        client = Client(server.uri)
+        trace, _, headers = caller()
+        with pytest.raises(Exception, match="nonsense"):
+            client.info(sql("SELECT nonsense"), headers=headers)
+        spans = receiver.wait_for(trace, {"GetFlightInfo", "task"})
+        assert only(spans, "GetFlightInfo").failed
+        assert only(spans, "task").failed
+        client.close()
+
+
+def test_a_trace_goes_on_across_two_servers(make_server: MakeServer) -> None:
+    with OtlpReceiver() as receiver:
+        far = make_server(traced(receiver, service_name="far"))
+        near = make_server(
+            traced(receiver, service_name="near"), arguments=["--module", str(RELAY)]
+        )
+        client = Client(near.uri)
+        trace, parent, headers = caller()
+        payload: Json = {
+            "uri": far.uri,
+            "command": '{"service": "sql", "payload": {"query": "SELECT 1"}}',
+        }
+        info = client.info(command("relay", payload), headers=headers)
+        client.get(info, headers=headers)
+        receiver.wait_for(trace, {"GetFlightInfo", "DoGet", "stream"})
+        deadline = time.monotonic() + 30
+        while not any(s.service == "far" and s.name == "GetFlightInfo" for s in receiver.spans):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        spans = [span for span in receiver.spans if span.trace == trace]
+        near_call = only([s for s in spans if s.service == "near"], "GetFlightInfo")
+        far_call = only([s for s in spans if s.service == "far"], "GetFlightInfo")
+        near_task = only([s for s in spans if s.service == "near"], "task")
+        assert near_call.parent == parent
+        assert near_task.parent == near_call.id
+        assert far_call.parent == near_task.id
+        client.close()
+
+
+def test_what_is_sampled(make_server: MakeServer) -> None:
+    with OtlpReceiver() as receiver:
+        server = make_server(traced(receiver, ratio=0))
+        client = Client(server.uri)
+        client.info(sql("SELECT 1"))  # no parent, and a share of none
+        _, _, unsampled = caller(sampled=False)
+        client.info(sql("SELECT 2"), headers=unsampled)
+        trace, _, headers = caller()
+        client.info(sql("SELECT 3"), headers=headers)  # its parent is sampled
+        receiver.wait_for(trace, {"GetFlightInfo"})
+        client.close()
+        server.stop()
+        assert {span.trace for span in receiver.spans} == {trace}
+
+
+def test_a_collector_that_is_away_costs_nothing(make_server: MakeServer) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        plain = Client(make_server().uri)
+        traced_server = make_server({"trace": {"endpoint": away, "protocol": "http/protobuf"}})
+        with_traces = Client(traced_server.uri)
+        times: dict[int, list[float]] = {0: [], 1: []}
+        for _ in range(100):
+            for which, client in enumerate((plain, with_traces)):
+                begin = time.perf_counter()
+                client.action("HealthCheck", {})
+                times[which].append(time.perf_counter() - begin)
+        # A call that waited for the collector would take much longer than a millisecond more.
+        assert statistics.median(times[1]) < statistics.median(times[0]) + 0.001
+        plain.close()
+        with_traces.close()
