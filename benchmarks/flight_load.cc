@@ -110,6 +110,9 @@ class Client {
                               ? fl::FlightDescriptor::Command(load.Get("command", ""))
                               : PathDescriptor(load.Get("path", "bench/data"));
     client->metadata_ = load.Get("metadata", "");
+    if (const std::string token = load.Get("token", ""); !token.empty()) {
+      client->options_.headers.emplace_back("authorization", "Bearer " + token);
+    }
     if (load.mode == "put") {
       ARROW_ASSIGN_OR_RAISE(client->batches_, MakeBatches(load.Get("shape", "numbers"),
                                                           std::stoll(load.Get("rows", "1048576"))));
@@ -134,14 +137,14 @@ class Client {
 
  private:
   arrow::Result<std::string> Info() {
-    ARROW_ASSIGN_OR_RAISE(auto info, client_->GetFlightInfo(descriptor_));
+    ARROW_ASSIGN_OR_RAISE(auto info, client_->GetFlightInfo(options_, descriptor_));
     if (info->endpoints().empty()) return arrow::Status::Invalid("no endpoint");
     ticket_ = info->endpoints().front().ticket;
     return ticket_.ticket;
   }
 
   arrow::Status Get(Count* count) {
-    ARROW_ASSIGN_OR_RAISE(auto reader, client_->DoGet(ticket_));
+    ARROW_ASSIGN_OR_RAISE(auto reader, client_->DoGet(options_, ticket_));
     while (true) {
       ARROW_ASSIGN_OR_RAISE(auto chunk, reader->Next());
       if (!chunk.data) return arrow::Status::OK();
@@ -151,7 +154,7 @@ class Client {
   }
 
   arrow::Status Put(Count* count) {
-    ARROW_ASSIGN_OR_RAISE(auto put, client_->DoPut(descriptor_, batches_.front()->schema()));
+    ARROW_ASSIGN_OR_RAISE(auto put, client_->DoPut(options_, descriptor_, batches_.front()->schema()));
     bool first = true;
     for (const auto& batch : batches_) {
       if (std::exchange(first, false) && !metadata_.empty()) {
@@ -168,6 +171,7 @@ class Client {
   }
 
   std::unique_ptr<fl::FlightClient> client_;
+  fl::FlightCallOptions options_;
   fl::FlightDescriptor descriptor_;
   fl::Ticket ticket_;
   std::string metadata_;

@@ -3,15 +3,15 @@
     ./dev bench overload            some two minutes; the machine should do nothing else
     ./dev bench overload --quick    20 s: shows that it works, and means little
 
-The work is a SQL command of some 20 ms of one processor, whose result is read. First comes full load: as many
-clients as the node has room for, each of which waits for its result before it asks again. Then ten
-times what that came to, sent by separate processes at a fixed rate, whatever the node answers. Then
-full load again. Exit code 1 if a target is missed.
+The work is a SQL command of some 20 ms of one processor, whose result is read. First comes full load:
+two clients for each processor, each of which waits for its result before it asks again. Then ten times
+what that came to, sent by separate processes at a fixed rate, whatever the node answers. Then full load
+again. Exit code 1 if a target is missed.
 
-The node's limits are those of a machine of this size, with P processors, that is to answer soon or not at
-all: P threads for tasks, P tasks that wait for one, 2 P calls of GetFlightInfo at a time with as many
-that wait for 20 ms, and a high mark of 1 GiB of memory. The processes that make the load run on the
-same processors; how late they were is told, and counts against the node.
+The node's limits are those of a machine of this size, with P processors, that is to answer soon or not
+at all: P threads for tasks, 2 P tasks that wait for one, 2 P calls of GetFlightInfo at a time with as
+many that wait for 20 ms, and a high mark of 1 GiB of memory. The processes that make the load run on
+the same processors; how late they were is told, and counts against the node.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from benchmarks import servers
 
 PROCESSORS = os.cpu_count() or 1
 TASK_THREADS = PROCESSORS
-TASK_QUEUE = PROCESSORS
-FULL_LOAD_CLIENTS = TASK_THREADS + TASK_QUEUE
+TASK_QUEUE = 2 * PROCESSORS
+FULL_LOAD_CLIENTS = 2 * PROCESSORS
 MEMORY_HIGH_BYTES = 1 << 30
 OVERLOAD = 10
 # Of the load, so that neither the processes nor their threads are what it waits for.

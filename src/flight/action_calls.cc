@@ -73,6 +73,9 @@ arrow::Result<HealthCheckAnswer> HealthCheck(const ActionCall& call, const Healt
     if (module.state != ModuleState::kDegraded) continue;
     answer.problems.push_back("the module " + module.name + " is degraded: " + module.reason);
   }
+  if (const auto& others = call.node().parts.problems) {
+    for (std::string& problem : others()) answer.problems.push_back(std::move(problem));
+  }
   return answer;
 }
 

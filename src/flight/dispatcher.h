@@ -17,8 +17,10 @@
 ///   7. Whatever happens, the call ends once, with its error on the wire, and no exception passes.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <longbow/clock.h>
 #include <longbow/log.h>
@@ -63,6 +65,8 @@ struct DispatcherParts {
   Logger* logger = nullptr;
   const Gate* gate = nullptr;
   const NodeHealth* health = nullptr;
+  /// What beside modules an operator should look into, in sentences; may be empty. Thread-safe.
+  std::function<std::vector<std::string>()> problems = {};
   transport::CallObserver* observer = nullptr;  ///< may be null
   telemetry::Tracer* tracer = nullptr;          ///< may be null
 };

@@ -102,6 +102,7 @@ arrow::Status Node::MakeParts() {
   parts.logger = &log_->component("flight");
   parts.gate = gate_.get();
   parts.health = health_.get();
+  parts.problems = [this] { return secrets_->problems(); };
   parts.observer = &telemetry_->journal();
   parts.tracer = &telemetry_->tracer();
   dispatcher_ = flight::Dispatcher::Make(options_.dispatcher, parts);

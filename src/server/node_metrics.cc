@@ -21,6 +21,15 @@ void Node::Measure() {
                       counts(&TaskCounts::running));
   to.AddGaugeFunction("results_waiting_bytes", "Bytes of results that wait for their readers",
                       counts(&TaskCounts::waiting_bytes));
+  const auto limit = [&to](const char* name, const char* help, int64_t value) {
+    to.AddGaugeFunction(name, help, [value] { return ToDouble(value); });
+  };
+  limit("task_threads_limit", "Threads that may run tasks", options_.tasks.threads);
+  limit("tasks_queued_limit", "Tasks that may wait for a thread", options_.tasks.queue_length);
+  limit("results_waiting_limit_bytes", "Bytes of results that may wait for their readers",
+        options_.tasks.waiting_bytes);
+  limit("connections_limit", "Connections of Flight clients that may be open",
+        options_.transport.max_connections);
   to.AddGaugeFunction("connections_open", "Connections of Flight clients that are open",
                       [this] { return ToDouble(server_->open_connections()); });
   for (size_t i = 0; i < flight::kCallKinds; ++i) {

@@ -90,13 +90,6 @@ void TaskMetrics::Register(const std::vector<std::string>& services) {
   for (const std::string& service : services) services_->Add(service);
 }
 
-void TaskMetrics::WatchResults(std::function<double()> count, std::function<double()> bytes) {
-  metrics_->AddGaugeFunction("results_held", "Results of tasks that are kept to be read.",
-                             std::move(count));
-  metrics_->AddGaugeFunction("results_held_bytes", "Bytes of results that are kept to be read.",
-                             std::move(bytes));
-}
-
 void TaskMetrics::Queued(std::string_view service) { services_->Find(service).queued.Add(1); }
 
 void TaskMetrics::Started(std::string_view service, double wait_sec) {

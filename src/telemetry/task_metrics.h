@@ -30,11 +30,10 @@ constexpr size_t kMaxMeasuredServices = 256;
 ///
 ///     longbow_tasks_queued{service}            tasks that wait for a worker
 ///     longbow_tasks_running{service}           tasks that a worker began, and that have not ended
-///     longbow_tasks_total{service,outcome}     tasks that ended: completed, failed, cancelled,
-///     expired longbow_task_wait_seconds{service}       histogram: from queued to started
+///     longbow_tasks_total{service,outcome}     tasks that ended, by how (`TaskOutcome`)
+///     longbow_task_wait_seconds{service}       histogram: from queued to started
 ///     longbow_task_run_seconds{service}        histogram: from started to ended
 ///     longbow_task_duration_seconds{service}   histogram: from queued to ended
-///     longbow_results_held, longbow_results_held_bytes
 ///
 /// A task is `Queued`, then perhaps `Started`, then `Ended`, once each.
 class TaskMetrics {
@@ -47,9 +46,6 @@ class TaskMetrics {
 
   /// Gives services series of their own, `kMaxMeasuredServices` at most. Before their first task.
   void Register(const std::vector<std::string>& services);
-  /// How many results wait to be read, and their bytes, are asked of these when somebody looks,
-  /// until this is destroyed. Once.
-  void WatchResults(std::function<double()> count, std::function<double()> bytes);
 
   void Queued(std::string_view service);
   void Started(std::string_view service, double wait_sec);

@@ -83,14 +83,6 @@ TEST_F(TaskMetricsTest, SoManyServicesHaveSeries) {
   EXPECT_TRUE(logger_.lines().empty());
 }
 
-TEST_F(TaskMetricsTest, ShowsResultsWhileItLives) {
-  tasks_->WatchResults([] { return 3.0; }, [] { return 4096.0; });
-  EXPECT_EQ(Scrape().value("longbow_results_held"), 3);
-  EXPECT_EQ(Scrape().value("longbow_results_held_bytes"), 4096);
-  tasks_.reset();
-  EXPECT_FALSE(Scrape().HasName("longbow_results_held"));
-}
-
 TEST_F(TaskMetricsTest, CountsFromManyThreads) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 4; ++t) {

@@ -268,9 +268,9 @@ def test_one_caller_does_not_take_all_threads(
     assert rows(client.run(stubborn(), BOB)) == [(1,), (2,)]
     # She may not queue any more for the time being, and he may.
     with expect_error(Code.BACKPRESSURE, message="You have 99 tasks that wait"):
-        submit(client, ALICE, never)
-    hers = submit(client, BOB, never)
-    eventually("his runs", lambda: state_of(client, BOB, hers) == "STARTING")
+        client.info(never, ALICE)
+    his = submit(client, BOB, never)
+    eventually("his runs", lambda: state_of(client, BOB, his) == "STARTING")
     assert state_of(client, BOB, submit(client, BOB, never)) == "QUEUED"
 
 

@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import base64
 import json
-import secrets
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import jwt
@@ -25,61 +20,18 @@ import pyarrow.flight as fl
 import pytest
 
 from tests.e2e.captured_server import CapturedServer, make_private
-from tests.e2e.certificates import Authority, replace_file
+from tests.e2e.certificates import replace_file
 from tests.e2e.client import Client, Json, command, connector, eventually, rows, sql, table_of
-from tests.e2e.errors import ERRORS, Code, expect_error
+from tests.e2e.errors import Code, expect_error
+from tests.e2e.marked_secrets import Marks, Place, VaultProcess, fill
 from tests.e2e.polling import endless, start
 from tests.e2e.secure_client import SecureClient
-from tests.e2e.server import PATIENCE_SEC, Settings, binary, clean_environment, write_settings
 from tests.e2e.test_actions import ACTIONS
 
 # A changed file is looked at every second, Vault as often as the settings below say.
 SEEN_WITHIN_SEC = 30
 
 HTTP_PATHS = ["/live", "/ready", "/health", "/metrics", "/status.json", "/", "/nothing"]
-ALL_ALLOWED: dict[str, Json] = {
-    "access.rule.all": {
-        "principals": ["token:*", "claim:sub=*"],
-        "services": ["*"],
-        "actions": ["*"],
-        "read": ["*"],
-        "write": ["*"],
-        "raw_methods": True,
-    }
-}
-
-
-@dataclass
-class Marks:
-    """Secrets that can be told from everything else, by what they are."""
-
-    of: dict[str, str] = field(default_factory=dict)
-
-    def make(self, what: str) -> str:
-        """A new one."""
-        self.of[what] = f"mark-{what.replace(' ', '-')}-" + secrets.token_hex(16)
-        return self.of[what]
-
-    def add(self, what: str, secret: str) -> str:
-        """One that has a form of its own."""
-        self.of[what] = secret
-        return secret
-
-    def found_in(self, output: dict[str, bytes]) -> list[str]:
-        """Which of them are where."""
-        return [
-            f"{what} in {where}"
-            for where, content in output.items()
-            for what, secret in self.of.items()
-            if any(form in content for form in forms_of(secret))
-        ]
-
-
-def forms_of(secret: str) -> list[bytes]:
-    """As a text may show it. In Base64 it can begin at any of three places."""
-    raw = secret.encode()
-    shifted = [base64.b64encode(b"x" * shift + raw)[4:-4] for shift in range(3)]
-    return [raw, quote(secret, safe="").encode(), json.dumps(secret)[1:-1].encode(), *shifted]
 
 
 def test_the_search_finds_what_there_is() -> None:
@@ -96,40 +48,6 @@ def test_the_search_finds_what_there_is() -> None:
     assert marks.found_in({"here": b"nothing"}) == []
 
 
-class VaultProcess:
-    """The stand-in for Vault, in a process of its own."""
-
-    def __init__(self) -> None:
-        program = Path(__file__).resolve().parents[1] / "vault/vault_server.py"
-        self._process = subprocess.Popen(
-            [sys.executable, str(program)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.address = f"http://127.0.0.1:{self._read()['port']}"
-
-    def do(self, what: str, **arguments: Any) -> Json:
-        """One of its commands."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": what, **arguments}) + "\n")
-        self._process.stdin.flush()
-        return self._read()
-
-    def stop(self) -> None:
-        """Ends it."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        assert self._process.stdout is not None
-        self._process.stdout.close()
-        self._process.wait(PATIENCE_SEC)
-
-    def _read(self) -> Json:
-        assert self._process.stdout is not None
-        answer: Json = json.loads(self._process.stdout.readline())
-        return answer
-
-
 @pytest.fixture
 def vault() -> Iterator[VaultProcess]:
     """A Vault without anything in it."""
@@ -138,103 +56,10 @@ def vault() -> Iterator[VaultProcess]:
     process.stop()
 
 
-@dataclass
-class Place:
-    """A configuration full of secrets."""
-
-    folder: Path
-    marks: Marks
-    authority: Authority
-    environment: dict[str, str]
-    settings: dict[str, dict[str, Any]]
-    seen: dict[str, bytes] = field(default_factory=dict)  # all that was told, by where
-
-    def note(self, where: str, told: object) -> None:
-        """Keeps what was told, for the search."""
-        content = told if isinstance(told, bytes) else str(told).encode()
-        self.seen[where] = self.seen.get(where, b"") + content + b"\n"
-
-    def attempt(self, where: str, call: Callable[[], object]) -> None:
-        """Makes a call, and keeps what it tells, as an answer or as an error."""
-        try:
-            told = call()
-        except ERRORS as error:
-            self.note(where, error)
-            self.note(where, getattr(error, "extra_info", b"") or b"")
-        else:
-            self.note(where, told)
-
-
-def fill(folder: Path, vault: VaultProcess) -> Place:
-    """Puts a marked secret wherever the settings can have one."""
-    marks = Marks()
-    authority = Authority()
-    identity = authority.server()
-    (folder / "server.pem").write_bytes(identity.certificate)
-    lines = identity.key.decode().splitlines()
-    for number, line in enumerate(lines[1:-1]):
-        marks.add(f"line {number} of the TLS key", line)
-    key = make_private(folder / "server.key", identity.key.decode())
-    hidden = folder / marks.make("folder of a source")
-    hidden.mkdir()
-    (hidden / "data.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    (hidden / "broken.parquet").write_text("PAR1 no Parquet PAR1", encoding="utf-8")
-    vault.do("token", name=marks.make("token for Vault"))
-    vault.do("put", path="app", data={"token": marks.make("token in Vault")})
-    environment = {
-        "E2E_TOKEN": marks.make("token in the environment"),
-        "E2E_HTTP_TOKEN": marks.make("token for HTTP"),
-        "E2E_VAULT_TOKEN": marks.of["token for Vault"],
-        "E2E_JWT_SECRET": marks.make("secret for JWTs"),
-        "E2E_HEADERS": f"x-api-key={marks.make('header for traces')}",
-        "E2E_SOURCE": str(hidden),
-        "E2E_ABSENT": str(folder / marks.make("folder that is not there")),
-        "E2E_DELIMITER": ",",
-        # The standard variable for the same thing.
-        "OTEL_EXPORTER_OTLP_TRACES_HEADERS": f"x-key={marks.make('header by OTEL variable')}",
-    }
-    marks.make("token in a file")
-    settings: dict[str, dict[str, Any]] = {
-        "server": {
-            "use_tls": True,
-            "tls_certificate": f"file:{folder / 'server.pem'}",
-            "tls_private_key": key,
-        },
-        "auth": {"method": "token"},
-        "auth.token.of_environment": {"token": "env:E2E_TOKEN"},
-        "auth.token.of_file": {
-            "token": make_private(folder / "token", marks.of["token in a file"] + "\n")
-        },
-        "auth.token.of_vault": {"token": "vault:kv/app#token"},
-        "auth.token.written_out": {"token": marks.make("token in the settings")},
-        "auth.jwt": {"secret": "env:E2E_JWT_SECRET"},
-        "vault": {"address": vault.address, "token": "env:E2E_VAULT_TOKEN", "refresh_sec": 1},
-        "http": {"port": 0, "token": "env:E2E_HTTP_TOKEN"},
-        "trace": {"exporter": "console", "sampler": "always_on", "headers": "env:E2E_HEADERS"},
-        "connector.source.hidden": {"path": "env:E2E_SOURCE", "delimiter": "env:E2E_DELIMITER"},
-        "connector.source.absent": {"path": "env:E2E_ABSENT"},
-        **ALL_ALLOWED,
-    }
-    return Place(folder, marks, authority, environment, settings)
-
-
 @pytest.fixture
 def place(tmp_path: Path, vault: VaultProcess) -> Place:
     """A folder of secrets."""
     return fill(tmp_path, vault)
-
-
-def run(place: Place, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
-    """Runs the program to its end, and keeps what it says."""
-    result = subprocess.run(
-        [str(binary()), *arguments],
-        capture_output=True,
-        timeout=PATIENCE_SEC,
-        cwd=place.folder,
-        env=clean_environment() | place.environment | environment,
-    )
-    place.note(" ".join(arguments[:4]), result.stdout + result.stderr)
-    return result
 
 
 # What a server says while it runs.
@@ -459,136 +284,19 @@ def test_jwts_and_a_collector_out_of_reach(place: Place) -> None:
     assert marks.found_in(server.output() | place.seen) == []
 
 
-# What the program says of settings.
-
-
-def test_check_config_shows_no_secret(place: Place) -> None:
-    file = place.folder / "longbow.toml"
-    write_settings(file, place.settings)
-    for option in ([], ["--explain"], ["--sample"], ["--reference"]):
-        result = run(place, "check-config", *option, "--config", str(file))
-        assert result.returncode == 0, result.stderr
-    explained = place.seen["check-config --explain --config " + str(file)]
-    # A reference is shown, and not what it refers to; of settings that are secret, neither is.
-    assert b"env:E2E_SOURCE" in explained
-    assert b"[auth.token.written_out]" in explained
-    assert b"is set, and not shown" in explained
-    assert place.marks.found_in(place.seen) == []
-
-
-def test_secrets_by_variables_are_not_shown(place: Place) -> None:
-    file = place.folder / "longbow.toml"
-    write_settings(file, place.settings)
-    name = "LONGBOW_AUTH__TOKEN__OF_FILE__TOKEN"
-    token = place.marks.make("token in a variable")
-    result = run(place, "check-config", "--explain", "--config", str(file), **{name: token})
-    assert result.returncode == 0, result.stderr
-    assert name.encode() in result.stdout
-    assert place.marks.found_in(place.seen) == []
-
-
-MISSING = [
-    ("auth.token.of_file", "token", "env:E2E_NOT_SET"),
-    ("auth.token.of_file", "token", "file:/nonexistent/longbow/token"),
-    ("auth.token.of_file", "token", "vault:kv/nothing#token"),
-    ("auth.token.of_file", "token", "vault:kv/app#nothing"),
-    ("auth.token.of_file", "token", "vault:other/app#token"),
-    ("server", "tls_private_key", "file:/nonexistent/longbow/key"),
-    ("http", "token", "env:E2E_NOT_SET"),
-    ("trace", "headers", "env:E2E_NOT_SET"),
-    ("vault", "token", "env:E2E_NOT_SET"),
-    ("auth.jwt", "secret", "env:E2E_NOT_SET"),
-    ("connector.source.hidden", "path", "env:E2E_NOT_SET"),
-]
-
-
-@pytest.mark.parametrize(("section", "name", "reference"), MISSING)
-def test_a_missing_reference_is_named(
-    place: Place, section: str, name: str, reference: str
-) -> None:
-    changed = {**place.settings, section: {**place.settings[section], name: reference}}
-    check_wrong(place, changed, f"{section}.{name}", reference)
-
-
-def check_wrong(place: Place, settings: Settings, *named: str) -> None:
-    """Both commands refuse the settings, name these, and show no secret."""
-    file = place.folder / "wrong.toml"
-    write_settings(file, settings)
-    for action in ("check-config", "start"):
-        result = run(place, action, "--config", str(file))
-        assert result.returncode == 2, result.stderr
-        for text in named:
-            assert text.encode() in result.stderr, (text, result.stderr)
-    result = run(place, "check-config", "--explain", "--config", str(file))
-    assert result.returncode == 2
-    assert place.marks.found_in(place.seen) == []
-
-
-# A setting, and what is wrong behind its reference.
-WRONG_VALUES = {
-    "a short token": ("auth.token.of_file", "token", "sh0rt!x"),
-    "a token with spaces": ("auth.token.of_file", "token", "this token has spaces in it"),
-    "a token of two lines": ("auth.token.of_file", "token", "a-long-line-0123\na-long-line-4567"),
-    "no key": ("server", "tls_private_key", "this is no key but a secret"),
-    "half a key": ("server", "tls_private_key", "-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0\n"),
-    "no certificate": ("server", "tls_certificate", "this is a secret certificate"),
-    "a short secret": ("auth.jwt", "secret", "too-short-0123"),
-    "no choice": ("auth", "method", "a-secret-method"),
-    "no header": ("auth", "header", "no header but a secret"),
-    "no level": ("log", "level", "a-secret-level"),
-    "no URL": ("vault", "address", "no-url-but-a-secret"),
-    "no collector": ("trace", "endpoint", "no-collector-but-a-secret"),
-    "no format": ("connector.source.hidden", "format", "a-secret-format"),
-    "no delimiter": ("connector.source.hidden", "delimiter", "a-secret-delimiter"),
-    "no rule": ("access.rule.all", "principals", ["a-secret-principal"]),
-    "no levels": ("log", "levels", ["a-secret-component"]),
-}
-
-
-@pytest.mark.parametrize("kind", WRONG_VALUES)
-def test_a_wrong_value_behind_a_reference_is_not_shown(place: Place, kind: str) -> None:
-    section, name, value = WRONG_VALUES[kind]
-    text = value if isinstance(value, str) else value[0]
-    reference = make_private(place.folder / "wrong-value", text)
-    place.marks.add(kind, text.split("\n")[-1] if kind != "half a key" else "c2VjcmV0c2VjcmV0")
-    written = reference if isinstance(value, str) else [reference]
-    settings = {**place.settings, section: {**place.settings.get(section, {}), name: written}}
-    if section == "auth.jwt":
-        settings["auth"] = {"method": "jwt"}
-    check_wrong(place, settings, section.split(".")[-1])
-
-
-@pytest.mark.parametrize(
-    ("section", "name", "value"),
-    [
-        ("auth.token.of_file", "token", "sh0rt!x"),
-        ("auth.token.of_file", "token", "this token has spaces in it"),
-        ("http", "token", 123456789),
-        ("auth.token.of_file", "tokn", "a-mark-of-a-misspelt-token"),
-        ("auth.tokens.x", "token", "a-mark-of-a-misspelt-token"),
-        ("server", "tls_private_key", "this is no key but a secret"),
-        ("auth.jwt", "secret", "too-short-0123"),
-        ("trace", "headers", ["a-mark-of-a-list"]),
-    ],
-)
-def test_a_wrong_value_that_is_written_out_is_not_shown(
-    place: Place, section: str, name: str, value: Any
-) -> None:
-    text = value[0] if isinstance(value, list) else str(value)
-    place.marks.add("wrong value", text)
-    settings = {**place.settings, section: {**place.settings.get(section, {}), name: value}}
-    if section == "auth.jwt":
-        settings["auth"] = {"method": "jwt"}
-    check_wrong(place, settings)
-
-
-def test_a_line_that_is_no_toml_is_not_shown(place: Place) -> None:
-    file = place.folder / "wrong.toml"
-    secret = place.marks.make("token in broken TOML")
-    for line in (f'token = "{secret}', f"token = {secret}", f'token = "{secret}" x', secret):
-        file.write_text(f"[auth.token.x]\n{line}\n", encoding="utf-8")
-        assert run(place, "check-config", "--config", str(file)).returncode == 2
-    assert place.marks.found_in(place.seen) == []
+def test_a_wrong_collector_is_not_shown(place: Place) -> None:
+    """Traces that cannot be sent keep no server from starting; the log has a warning."""
+    url = f"http://user:{place.marks.make('password of a collector')}@127.0.0.1:1"
+    endpoint = make_private(place.folder / "endpoint", url)
+    trace = {"exporter": "otlp", "endpoint": endpoint, "headers": "env:E2E_HEADERS"}
+    server = CapturedServer(place.folder, {**place.settings, "trace": trace}, place.environment)
+    try:
+        look_at_http(place, server)
+        server.stop()
+    finally:
+        server.kill()
+    assert [entry for entry in server.log() if entry["level"] == "warning" and "OTEL" in str(entry)]
+    assert place.marks.found_in(server.output() | place.seen) == []
 
 
 def test_reading_tables_of_secrets(place: Place) -> None:

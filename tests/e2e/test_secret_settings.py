@@ -1,0 +1,169 @@
+"""What the program says of settings that hold or name secrets: never a value."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.captured_server import make_private
+from tests.e2e.marked_secrets import Place, VaultProcess, fill
+from tests.e2e.server import PATIENCE_SEC, Settings, binary, clean_environment, write_settings
+
+
+@pytest.fixture
+def vault() -> Iterator[VaultProcess]:
+    """A Vault without anything in it."""
+    process = VaultProcess()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def place(tmp_path: Path, vault: VaultProcess) -> Place:
+    """A folder of secrets."""
+    return fill(tmp_path, vault)
+
+
+def run(place: Place, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs the program to its end, and keeps what it says."""
+    result = subprocess.run(
+        [str(binary()), *arguments],
+        capture_output=True,
+        timeout=PATIENCE_SEC,
+        cwd=place.folder,
+        env=clean_environment() | place.environment | environment,
+    )
+    place.note(" ".join(arguments[:4]), result.stdout + result.stderr)
+    return result
+
+
+def test_check_config_shows_no_secret(place: Place) -> None:
+    file = place.folder / "longbow.toml"
+    write_settings(file, place.settings)
+    for option in ([], ["--explain"], ["--sample"], ["--reference"]):
+        result = run(place, "check-config", *option, "--config", str(file))
+        assert result.returncode == 0, result.stderr
+    explained = place.seen["check-config --explain --config " + str(file)]
+    # A reference is shown, and not what it refers to; of settings that are secret, neither is.
+    assert b"env:E2E_SOURCE" in explained
+    assert b"[auth.token.written_out]" in explained
+    assert b"is set, and not shown" in explained
+    assert place.marks.found_in(place.seen) == []
+
+
+def test_secrets_by_variables_are_not_shown(place: Place) -> None:
+    file = place.folder / "longbow.toml"
+    write_settings(file, place.settings)
+    name = "LONGBOW_AUTH__TOKEN__OF_FILE__TOKEN"
+    token = place.marks.make("token in a variable")
+    result = run(place, "check-config", "--explain", "--config", str(file), **{name: token})
+    assert result.returncode == 0, result.stderr
+    assert name.encode() in result.stdout
+    assert place.marks.found_in(place.seen) == []
+
+
+MISSING = [
+    ("auth.token.of_file", "token", "env:E2E_NOT_SET"),
+    ("auth.token.of_file", "token", "file:/nonexistent/longbow/token"),
+    ("auth.token.of_file", "token", "vault:kv/nothing#token"),
+    ("auth.token.of_file", "token", "vault:kv/app#nothing"),
+    ("auth.token.of_file", "token", "vault:other/app#token"),
+    ("server", "tls_private_key", "file:/nonexistent/longbow/key"),
+    ("http", "token", "env:E2E_NOT_SET"),
+    ("trace", "headers", "env:E2E_NOT_SET"),
+    ("vault", "token", "env:E2E_NOT_SET"),
+    ("auth.jwt", "secret", "env:E2E_NOT_SET"),
+    ("connector.source.hidden", "path", "env:E2E_NOT_SET"),
+]
+
+
+@pytest.mark.parametrize(("section", "name", "reference"), MISSING)
+def test_a_missing_reference_is_named(
+    place: Place, section: str, name: str, reference: str
+) -> None:
+    changed = {**place.settings, section: {**place.settings[section], name: reference}}
+    check_wrong(place, changed, f"{section}.{name}", reference)
+
+
+def check_wrong(place: Place, settings: Settings, *named: str) -> None:
+    """Both commands refuse the settings, name these, and show no secret."""
+    file = place.folder / "wrong.toml"
+    write_settings(file, settings)
+    for action in ("check-config", "start"):
+        result = run(place, action, "--config", str(file))
+        assert result.returncode == 2, result.stderr
+        for text in named:
+            assert text.encode() in result.stderr, (text, result.stderr)
+    result = run(place, "check-config", "--explain", "--config", str(file))
+    assert result.returncode == 2
+    assert place.marks.found_in(place.seen) == []
+
+
+# A setting, and what is wrong behind its reference.
+WRONG_VALUES = {
+    "a short token": ("auth.token.of_file", "token", "sh0rt!x"),
+    "a token with spaces": ("auth.token.of_file", "token", "this token has spaces in it"),
+    "a token of two lines": ("auth.token.of_file", "token", "a-long-line-0123\na-long-line-4567"),
+    "no key": ("server", "tls_private_key", "this is no key but a secret"),
+    "half a key": ("server", "tls_private_key", "-----BEGIN PRIVATE KEY-----\nc2VjcmV0c2VjcmV0\n"),
+    "no certificate": ("server", "tls_certificate", "this is a secret certificate"),
+    "a short secret": ("auth.jwt", "secret", "too-short-0123"),
+    "no choice": ("auth", "method", "a-secret-method"),
+    "no header": ("auth", "header", "no header but a secret"),
+    "no level": ("log", "level", "a-secret-level"),
+    "no URL": ("vault", "address", "no-url-but-a-secret"),
+    "no format": ("connector.source.hidden", "format", "a-secret-format"),
+    "no delimiter": ("connector.source.hidden", "delimiter", "a-secret-delimiter"),
+    "no rule": ("access.rule.all", "principals", ["a-secret-principal"]),
+    "no levels": ("log", "levels", ["a-secret-component"]),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG_VALUES)
+def test_a_wrong_value_behind_a_reference_is_not_shown(place: Place, kind: str) -> None:
+    section, name, value = WRONG_VALUES[kind]
+    text = value if isinstance(value, str) else value[0]
+    reference = make_private(place.folder / "wrong-value", text)
+    place.marks.add(kind, text.split("\n")[-1] if kind != "half a key" else "c2VjcmV0c2VjcmV0")
+    written = reference if isinstance(value, str) else [reference]
+    settings = {**place.settings, section: {**place.settings.get(section, {}), name: written}}
+    if section == "auth.jwt":
+        settings["auth"] = {"method": "jwt"}
+    check_wrong(place, settings, section.split(".")[-1])
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value"),
+    [
+        ("auth.token.of_file", "token", "sh0rt!x"),
+        ("auth.token.of_file", "token", "this token has spaces in it"),
+        ("http", "token", 123456789),
+        ("auth.token.of_file", "tokn", "a-mark-of-a-misspelt-token"),
+        ("auth.tokens.x", "token", "a-mark-of-a-misspelt-token"),
+        ("server", "tls_private_key", "this is no key but a secret"),
+        ("auth.jwt", "secret", "too-short-0123"),
+        ("trace", "headers", ["a-mark-of-a-list"]),
+    ],
+)
+def test_a_wrong_value_that_is_written_out_is_not_shown(
+    place: Place, section: str, name: str, value: Any
+) -> None:
+    text = value[0] if isinstance(value, list) else str(value)
+    place.marks.add("wrong value", text)
+    settings = {**place.settings, section: {**place.settings.get(section, {}), name: value}}
+    if section == "auth.jwt":
+        settings["auth"] = {"method": "jwt"}
+    check_wrong(place, settings)
+
+
+def test_a_line_that_is_no_toml_is_not_shown(place: Place) -> None:
+    file = place.folder / "wrong.toml"
+    secret = place.marks.make("token in broken TOML")
+    for line in (f'token = "{secret}', f"token = {secret}", f'token = "{secret}" x', secret):
+        file.write_text(f"[auth.token.x]\n{line}\n", encoding="utf-8")
+        assert run(place, "check-config", "--config", str(file)).returncode == 2
+    assert place.marks.found_in(place.seen) == []
