@@ -154,7 +154,8 @@ class Client {
   }
 
   arrow::Status Put(Count* count) {
-    ARROW_ASSIGN_OR_RAISE(auto put, client_->DoPut(options_, descriptor_, batches_.front()->schema()));
+    ARROW_ASSIGN_OR_RAISE(auto put,
+                          client_->DoPut(options_, descriptor_, batches_.front()->schema()));
     bool first = true;
     for (const auto& batch : batches_) {
       if (std::exchange(first, false) && !metadata_.empty()) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +13,7 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tests.e2e.client import Client, sql
@@ -46,12 +48,16 @@ def wait_for(browser: Browser, *texts: str) -> None:
     waiting.until(lambda b: all(text.lower() in text_of(b).lower() for text in texts))
 
 
+def log_of(browser: Browser, kind: str) -> list[dict[str, Any]]:
+    """What the browser has noted since this was last called."""
+    entries: list[dict[str, Any]] = browser.get_log(kind)  # type: ignore[no-untyped-call]
+    return entries
+
+
 def requested(browser: Browser) -> set[str]:
     """The addresses that the browser has asked since this was last called."""
-    import json
-
     urls = set()
-    for entry in browser.get_log("performance"):
+    for entry in log_of(browser, "performance"):
         message: dict[str, Any] = json.loads(entry["message"])["message"]
         if message["method"] == "Network.requestWillBeSent":
             urls.add(message["params"]["request"]["url"])
@@ -71,7 +77,7 @@ def test_shows_what_goes_on(make_server: MakeServer, browser: Browser) -> None:
     wait_for(browser, "sql", "storage", "connector", "GetFlightInfo", "NOT_FOUND", "not-there")
     wait_for(browser, "nobody reads its result yet")
     assert all(url.startswith((server.http, "data:")) for url in requested(browser))
-    assert [e for e in browser.get_log("browser") if e["level"] == "SEVERE"] == []
+    assert [e for e in log_of(browser, "browser") if e["level"] == "SEVERE"] == []
     client.close()
 
 
@@ -98,11 +104,11 @@ def test_asks_for_the_token(make_server: MakeServer, browser: Browser) -> None:
     token = "status-page-token-1234"
     server = make_server({"http": {"port": 0, "token": token}})
     browser.get(server.http)
-    field = WebDriverWait(browser, PATIENCE_SEC).until(
-        lambda b: next(
-            (e for e in b.find_elements(By.TAG_NAME, "input") if e.is_displayed()), False
-        )
-    )
+
+    def shown_fields(b: Browser) -> list[WebElement]:
+        return [e for e in b.find_elements(By.TAG_NAME, "input") if e.is_displayed()]
+
+    [field] = WebDriverWait(browser, PATIENCE_SEC).until(shown_fields)
     assert "GetFlightInfo" not in text_of(browser)
     field.send_keys(token + Keys.ENTER)
     wait_for(browser, "sql", "GetFlightInfo")

@@ -50,8 +50,8 @@ class RelayService : public longbow::Service {
   arrow::Result<std::unique_ptr<arrow::RecordBatchReader>> Execute(
       const longbow::ExecuteRequest& request) override {
     request.task.logger().Info("relaying a command");
-    ARROW_ASSIGN_OR_RAISE(
-        auto location, arrow::flight::Location::Parse(request.fields.at("uri").as_string()));
+    ARROW_ASSIGN_OR_RAISE(auto location,
+                          arrow::flight::Location::Parse(request.fields.at("uri").as_string()));
     ARROW_ASSIGN_OR_RAISE(auto client, FlightClient::Connect(location));
     arrow::flight::FlightCallOptions options;
     options.headers = {{"traceparent", request.task.traceparent()}};
@@ -60,8 +60,7 @@ class RelayService : public longbow::Service {
     ARROW_ASSIGN_OR_RAISE(auto info, client->GetFlightInfo(options, descriptor));
     ARROW_ASSIGN_OR_RAISE(auto stream, client->DoGet(options, info->endpoints()[0].ticket));
     ARROW_ASSIGN_OR_RAISE(auto schema, stream->GetSchema());
-    return std::make_unique<RelayedReader>(std::move(client), std::move(stream),
-                                           std::move(schema));
+    return std::make_unique<RelayedReader>(std::move(client), std::move(stream), std::move(schema));
   }
 
  private:
