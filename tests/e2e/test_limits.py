@@ -435,7 +435,8 @@ def test_above_the_high_mark_of_memory_new_work_is_refused(
         stored += 1
         assert stored * 32 * MiB < high, "it took all"
     eventually("it refuses", lambda: Metrics(server.http)("memory_refusing") == 1)
-    assert Metrics(server.http)("memory_anonymous_bytes") < high + 2 * 32 * MiB
+    # The node looks ten times a second, or later where the machine is busy, and puts go on meanwhile.
+    assert Metrics(server.http)("memory_anonymous_bytes") < high + 4 * 32 * MiB
     with expect_error(Code.BACKPRESSURE, message="short of memory"):
         client.info(sql("SELECT 1 AS x"))
     with expect_error(Code.BACKPRESSURE, message="short of memory"):
