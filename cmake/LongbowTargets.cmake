@@ -1,5 +1,5 @@
 # The few shapes that a target of this project can have. Each names its dependencies; a DEPS entry
-# is a folder of src/ (`payload`), a library of LongbowDependencies (`arrow_flight`, `spdlog`), or any
+# is a folder of src/ (`payload`), a library of LongbowDependencies (`arrow_flight`, `prometheus`), or any
 # CMake target.
 
 # `tests` builds every test program, `fuzzers` every fuzz target.

@@ -40,7 +40,7 @@ LAYERS = [
 
 # Headers that cost seconds to compile; a header of ours may not pass that on to other folders.
 HEAVY_HEADERS = re.compile(
-    r"^(arrow/api\.h|arrow/flight/(api|client|server|types)\.h|grpcpp/|grpc/|google/protobuf/|spdlog/|"
+    r"^(arrow/api\.h|arrow/flight/(api|client|server|types)\.h|grpcpp/|grpc/|google/protobuf/|"
     r"nlohmann/json\.hpp|toml\+\+/|httplib\.h|microhttpd\.h|cjose/|CLI/|prometheus/|duckdb\.hpp|longbow/v1/)"
 )
 VAGUE_WORD = r"(?:Utils?|Helpers?|Common|Managers?)"
