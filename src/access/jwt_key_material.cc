@@ -14,6 +14,7 @@
 #include <longbow/error.h>
 
 #include "access/dropped_errors.h"
+#include "base/freeing.h"
 
 namespace longbow::access {
 namespace {
@@ -21,13 +22,6 @@ namespace {
 constexpr size_t kMaxPemBytes = 64 * 1024;
 constexpr size_t kP256Bytes = 32;
 
-template <auto Free>
-struct Freeing {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Bio = std::unique_ptr<BIO, Freeing<&BIO_free_all>>;
 using Certificate = std::unique_ptr<X509, Freeing<&X509_free>>;
 using PublicKey = std::unique_ptr<EVP_PKEY, Freeing<&EVP_PKEY_free>>;

@@ -220,6 +220,12 @@ class Checker {
 
 }  // namespace
 
+std::vector<std::string> ToStrings(const Value& list) {
+  std::vector<std::string> strings;
+  for (const Value& item : list.as_list()) strings.push_back(item.as_string());
+  return strings;
+}
+
 CheckedSettings CheckSettings(const Node& document, const std::vector<SettingsSection>& sections) {
   return Checker(sections).Run(document);
 }

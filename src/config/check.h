@@ -47,4 +47,7 @@ struct CheckedSettings {
 /// `sections` have passed `CheckDeclarations`.
 CheckedSettings CheckSettings(const Node& document, const std::vector<SettingsSection>& sections);
 
+/// The texts of a setting that is a list of them.
+std::vector<std::string> ToStrings(const Value& list);
+
 }  // namespace longbow::config

@@ -11,17 +11,13 @@
 #include "access/jwt_authenticator.h"
 #include "access/jwt_keys.h"
 #include "access/token_authenticator.h"
+#include "config/check.h"
 
 namespace longbow::server {
 namespace {
 
+using config::ToStrings;
 using AuthenticatorPtr = std::shared_ptr<Authenticator>;
-
-std::vector<std::string> ToStrings(const Value& list) {
-  std::vector<std::string> strings;
-  for (const Value& item : list.as_list()) strings.push_back(item.as_string());
-  return strings;
-}
 
 std::string TextOf(const Value& value) {
   return value.is_null() ? std::string() : value.as_string();

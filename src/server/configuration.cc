@@ -16,12 +16,7 @@ namespace {
 
 using config::Node;
 using config::Problem;
-
-std::vector<std::string> ToStrings(const Value& list) {
-  std::vector<std::string> strings;
-  for (const Value& item : list.as_list()) strings.push_back(item.as_string());
-  return strings;
-}
+using config::ToStrings;
 
 // Reads `[server]` alone, for the modules to load. Problems of other sections mean nothing yet.
 config::CheckedSettings CheckServerSection(const ConfigurationRequest& request, Node document) {

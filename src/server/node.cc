@@ -43,10 +43,8 @@ std::string MakeNodeId(Random& random) {
 }
 
 std::string HttpUrl(const std::string& host, int port) {
-  const bool any = host.empty() || host == "0.0.0.0" || host == "::" || host == "[::]";
-  const bool bare_ipv6 = host.find(':') != std::string::npos && host.front() != '[';
-  const std::string name = any ? "127.0.0.1" : bare_ipv6 ? "[" + host + "]" : host;
-  return "http://" + name + ":" + std::to_string(port) + "/";
+  const bool any = host.empty() || IsWildcard(host);
+  return "http://" + (any ? "127.0.0.1" : WithBrackets(host)) + ":" + std::to_string(port) + "/";
 }
 
 }  // namespace

@@ -71,15 +71,6 @@ bool IsLoopback(std::string_view host) {
   return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
 }
 
-bool IsWildcard(std::string_view host) {
-  return host == "0.0.0.0" || host == "::" || host == "[::]";
-}
-
-std::string WithBrackets(const std::string& host) {
-  const bool bare_ipv6 = host.find(':') != std::string::npos && host.front() != '[';
-  return bare_ipv6 ? "[" + host + "]" : host;
-}
-
 std::string MachineName() {
   char name[256] = {};
   return gethostname(name, sizeof(name) - 1) == 0 && name[0] != 0 ? name : "localhost";
@@ -236,6 +227,15 @@ void ReadProcess(const Settings& settings, NodeOptions* options) {
 }
 
 }  // namespace
+
+bool IsWildcard(std::string_view host) {
+  return host == "0.0.0.0" || host == "::" || host == "[::]";
+}
+
+std::string WithBrackets(const std::string& host) {
+  const bool bare_ipv6 = host.find(':') != std::string::npos && host.front() != '[';
+  return bare_ipv6 ? "[" + host + "]" : host;
+}
 
 arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings, const OptionSources& sources) {
   NodeOptions options;

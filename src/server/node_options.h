@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arrow/result.h>
@@ -68,6 +69,11 @@ arrow::Result<std::optional<transport::TlsOptions>> MakeTlsOptions(const Setting
 /// The part of the log's options that can be changed while it is written. Errors: BAD_ARGUMENT for
 /// a level of a component that is none.
 arrow::Result<telemetry::ComponentLevels> MakeComponentLevels(const Settings& settings);
+
+/// Whether the host stands for all addresses of the machine.
+bool IsWildcard(std::string_view host);
+/// `host` as a URI has it: an IPv6 address in brackets.
+std::string WithBrackets(const std::string& host);
 
 /// The URI of a TCP address, or of a Unix socket where `host` is empty: `grpc://127.0.0.1:17001`,
 /// `grpc+tls://[::1]:17001`, `grpc+unix:///run/longbow.sock`.

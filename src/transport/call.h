@@ -120,7 +120,6 @@ class Call : public CallContext {
   virtual telemetry::TraceContext trace() const = 0;
   /// From now on this is who calls. Once, before anything else looks at the call.
   virtual void Identify(std::shared_ptr<const Principal> principal) = 0;
-  virtual const std::shared_ptr<const Principal>& shared_principal() const = 0;
   /// Tells those who look at the call what it is about. `name` lives for ever; a few per call.
   virtual void Annotate(std::string_view name, std::string value) = 0;
 

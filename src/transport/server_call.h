@@ -87,7 +87,6 @@ class ServerCall final : public Call, private RpcStream::Listener {
   CallStatistics& statistics() override { return statistics_; }
   telemetry::TraceContext trace() const override { return span_.context(); }
   void Identify(std::shared_ptr<const Principal> principal) override;
-  const std::shared_ptr<const Principal>& shared_principal() const override { return principal_; }
   void Annotate(std::string_view name, std::string value) override;
   void ReadBytes(BytesCallback done) override;
   void ReadData(DataCallback done) override;

@@ -18,6 +18,7 @@
 
 #include <longbow/error.h>
 
+#include "base/freeing.h"
 #include "transport/tls_names.h"
 
 namespace longbow::transport {
@@ -28,13 +29,6 @@ constexpr size_t kMaxPemBytes = size_t{1} << 20;
 constexpr size_t kMaxChain = 10;
 constexpr size_t kMaxRoots = 1000;
 
-template <auto Free>
-struct Freeing {
-  template <typename T>
-  void operator()(T* object) const {
-    Free(object);
-  }
-};
 using Bio = std::unique_ptr<BIO, Freeing<&BIO_free_all>>;
 using Certificate = std::unique_ptr<X509, Freeing<&X509_free>>;
 using Certificates = std::vector<Certificate>;

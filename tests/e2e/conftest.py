@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.data_files import write_data_files
+from tests.e2e.marked_secrets import Place, VaultProcess, fill
 from tests.e2e.server import LongbowServer
 
 MakeServer = Callable[..., LongbowServer]
@@ -42,6 +44,20 @@ def client(server: LongbowServer) -> Iterator[Client]:
     connection = Client(server.uri)
     yield connection
     connection.close()
+
+
+@pytest.fixture
+def vault() -> Iterator[VaultProcess]:
+    """A Vault without anything in it."""
+    process = VaultProcess()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def place(tmp_path: Path, vault: VaultProcess) -> Place:
+    """A folder of secrets."""
+    return fill(tmp_path, vault)
 
 
 @pytest.fixture

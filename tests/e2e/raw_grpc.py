@@ -31,6 +31,18 @@ END_STREAM, END_HEADERS, ACK = 1, 4, 1
 BIG_WINDOW = 1 << 30
 
 FLIGHT = "/arrow.flight.protocol.FlightService/"
+METHODS = [
+    "Handshake",
+    "ListFlights",
+    "GetFlightInfo",
+    "PollFlightInfo",
+    "GetSchema",
+    "DoGet",
+    "DoPut",
+    "DoExchange",
+    "DoAction",
+    "ListActions",
+]
 
 
 @dataclass

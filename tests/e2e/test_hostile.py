@@ -17,7 +17,7 @@ import pytest
 from tests.e2e import wire_format
 from tests.e2e.client import Client, command, connector, descriptor_of, rows, sql, table_of
 from tests.e2e.errors import ERRORS, Code, parse_error
-from tests.e2e.raw_grpc import FLIGHT, RawClient
+from tests.e2e.raw_grpc import FLIGHT, METHODS, RawClient
 from tests.e2e.server import LongbowServer
 from tests.e2e.test_actions import ACTIONS
 
@@ -147,20 +147,6 @@ def raw(server: LongbowServer) -> Iterator[RawClient]:
     connection = RawClient(server.uri)
     yield connection
     connection.close()
-
-
-METHODS = [
-    "Handshake",
-    "ListFlights",
-    "GetFlightInfo",
-    "PollFlightInfo",
-    "GetSchema",
-    "DoGet",
-    "DoPut",
-    "DoExchange",
-    "DoAction",
-    "ListActions",
-]
 
 
 def check_reply(raw: RawClient, method: str, *messages: bytes) -> None:

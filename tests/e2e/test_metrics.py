@@ -26,23 +26,11 @@ from tests.e2e.every_call import HeaderClient, every_call
 from tests.e2e.exposition import Exposition, Labels, labels_of
 from tests.e2e.operations import module_path, stubborn, with_modules
 from tests.e2e.polling import endless, start, wait_for_state
-from tests.e2e.raw_grpc import FLIGHT, RawClient
+from tests.e2e.raw_grpc import FLIGHT, METHODS, RawClient
 from tests.e2e.server import PATIENCE_SEC, LongbowServer
 
 MODULES = with_modules("sql", "storage", module_path("stubborn"))
 STORE_LIMIT = 64 << 20
-METHODS = {
-    "Handshake",
-    "ListFlights",
-    "GetFlightInfo",
-    "PollFlightInfo",
-    "GetSchema",
-    "DoGet",
-    "DoPut",
-    "DoExchange",
-    "DoAction",
-    "ListActions",
-}
 # The protocol's codes, those that no test here gets included.
 CODES = {code.name for code in Code} | {"OK", "CUSTOM", "READ_ONLY", "DATA_LOSS"}
 CALLS = "longbow_rpc_calls_total"

@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.captured_server import make_private
-from tests.e2e.marked_secrets import Place, VaultProcess, fill
+from tests.e2e.marked_secrets import Place
 from tests.e2e.server import PATIENCE_SEC, Settings, binary, clean_environment, write_settings
-
-
-@pytest.fixture
-def vault() -> Iterator[VaultProcess]:
-    """A Vault without anything in it."""
-    process = VaultProcess()
-    yield process
-    process.stop()
-
-
-@pytest.fixture
-def place(tmp_path: Path, vault: VaultProcess) -> Place:
-    """A folder of secrets."""
-    return fill(tmp_path, vault)
 
 
 def run(place: Place, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:

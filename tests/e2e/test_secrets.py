@@ -10,8 +10,7 @@ import base64
 import json
 import signal
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from urllib.parse import quote
 
 import jwt
@@ -23,7 +22,7 @@ from tests.e2e.captured_server import CapturedServer, make_private
 from tests.e2e.certificates import replace_file
 from tests.e2e.client import Client, Json, command, connector, eventually, rows, sql, table_of
 from tests.e2e.errors import Code, expect_error
-from tests.e2e.marked_secrets import Marks, Place, VaultProcess, fill
+from tests.e2e.marked_secrets import Marks, Place, VaultProcess
 from tests.e2e.polling import endless, start
 from tests.e2e.secure_client import SecureClient
 from tests.e2e.test_actions import ACTIONS
@@ -46,20 +45,6 @@ def test_the_search_finds_what_there_is() -> None:
     ):
         assert marks.found_in({"here": b"before " + content + b" after"}) == ["thing in here"]
     assert marks.found_in({"here": b"nothing"}) == []
-
-
-@pytest.fixture
-def vault() -> Iterator[VaultProcess]:
-    """A Vault without anything in it."""
-    process = VaultProcess()
-    yield process
-    process.stop()
-
-
-@pytest.fixture
-def place(tmp_path: Path, vault: VaultProcess) -> Place:
-    """A folder of secrets."""
-    return fill(tmp_path, vault)
 
 
 # What a server says while it runs.
