@@ -1,11 +1,10 @@
 #include "http/exchange.h"
 
-#include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <system_error>
 #include <utility>
 
+#include "http/lower_case.h"
 #include "http/request_target.h"
 
 namespace longbow::http {
@@ -14,13 +13,6 @@ namespace {
 // The answer to a body that is too long can be read only by who may send it all; but only so much
 // of it is read.
 constexpr int64_t kReadAtMostFold = 4;
-
-std::string LowerCase(std::string_view text) {
-  std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return lower;
-}
 
 }  // namespace
 
@@ -32,29 +24,29 @@ std::optional<HttpResponse> Exchange::Begin(ReceivedHead head) {
   if (!target) {
     return TextResponse(400, "The path begins with '/', and '%' is followed by two digits.");
   }
-  std::vector<std::string> authorization = TakeHeaders(head.headers);
   request_.method = std::move(head.method);
   request_.path = std::move(target->path);
   request_.query = std::move(target->query);
-  Routing routing = router_->Route({request_.method, request_.path, std::move(authorization)});
+  RequestHead routed{request_.method, request_.path, {}, {}};
+  TakeHeaders(head.headers, &routed);
+  Routing routing = router_->Route(routed);
   if (routing.route == nullptr) return std::move(routing.refusal);
   route_ = routing.route;
   return CheckFraming();
 }
 
-std::vector<std::string> Exchange::TakeHeaders(
-    const std::vector<std::pair<std::string, std::string>>& headers) {
-  std::vector<std::string> authorization;
+void Exchange::TakeHeaders(const std::vector<std::pair<std::string, std::string>>& headers,
+                           RequestHead* head) {
   for (const auto& [written, value] : headers) {
     std::string name = LowerCase(written);
     if (name == "authorization") {
-      authorization.push_back(value);
+      head->authorization.push_back(value);
       continue;
     }
+    if (name == "host") head->host.push_back(value);
     const auto [it, is_new] = request_.headers.try_emplace(std::move(name), value);
     if (!is_new) it->second += ", " + value;
   }
-  return authorization;
 }
 
 std::optional<HttpResponse> Exchange::CheckFraming() const {

@@ -37,9 +37,9 @@ class Exchange {
   HttpResponse Finish();
 
  private:
-  /// Into the request, except the ones that it returns: `Authorization`.
-  std::vector<std::string> TakeHeaders(
-      const std::vector<std::pair<std::string, std::string>>& headers);
+  /// Into the request, except `Authorization`; and into `head` what the router looks at.
+  void TakeHeaders(const std::vector<std::pair<std::string, std::string>>& headers,
+                   RequestHead* head);
   /// That the end of the body is clear, and not too far.
   std::optional<HttpResponse> CheckFraming() const;
   HttpResponse TooLarge() const;

@@ -38,7 +38,8 @@ struct HttpRoute {
   std::string method;  ///< in capitals; GET also answers HEAD
   std::string path;    ///< the whole path, such as `/live`
   HttpHandler handler;
-  bool open = false;  ///< answered without the token
+  bool open = false;      ///< answered without the token
+  bool any_host = false;  ///< answered whatever the `Host` header says
 };
 
 /// A response of one line of text for people, to which a line break is added.

@@ -13,9 +13,10 @@
 
 #include <longbow/error.h>
 
+#include "base/tcp_listener.h"
 #include "http/connection_table.h"
 #include "http/exchange.h"
-#include "http/listening_sockets.h"
+#include "http/host_names.h"
 #include "http/router.h"
 
 namespace longbow::http {
@@ -93,6 +94,12 @@ bool AddHeaders(MHD_Response* response, const HttpResponse& from) {
   });
 }
 
+HostNames NamesOf(const HttpServerOptions& options) {
+  std::vector<std::string> names = options.allowed_hosts;
+  names.push_back(options.host);
+  return HostNames(names);
+}
+
 arrow::Status CheckOptions(const HttpServerOptions& options) {
   const auto wrong = [](const std::string& what) {
     return MakeError(ErrorCode::kBadArgument, "The HTTP server cannot start: " + what);
@@ -126,7 +133,7 @@ class HttpServer::Engine {
          std::function<bool(std::string_view)> check_token, Logger* logger)
       : options_(options),
         logger_(logger),
-        router_(std::move(routes), std::move(check_token), logger),
+        router_(std::move(routes), NamesOf(options), std::move(check_token), logger),
         table_({static_cast<size_t>(options.max_connections),
                 std::chrono::seconds(options.request_timeout_sec), &clock_, logger}) {}
   ~Engine() { Stop(); }
@@ -146,7 +153,7 @@ class HttpServer::Engine {
   static void OnCompleted(void* engine, MHD_Connection* mhd, void** request,
                           MHD_RequestTerminationCode code);
 
-  arrow::Status StartLoop(ListeningSockets* sockets);
+  arrow::Status StartLoop(Descriptor socket, const std::string& address);
   void Open(MHD_Connection* mhd, void** context);
   MHD_Result Serve(MHD_Connection* mhd, const char* method, const char* body, size_t* body_size);
   MHD_Result Answer(MHD_Connection* mhd, Connection* connection, HttpResponse response);
@@ -164,22 +171,23 @@ class HttpServer::Engine {
 };
 
 arrow::Status HttpServer::Engine::Start() {
-  ARROW_ASSIGN_OR_RAISE(ListeningSockets sockets,
-                        ListeningSockets::Bind(options_.host, options_.port));
-  port_ = sockets.port();
+  ARROW_ASSIGN_OR_RAISE(TcpListener listener, ListenOnTcp(options_.host, options_.port));
+  port_ = listener.port;
   table_.Start();
-  while (sockets.size() > 0) ARROW_RETURN_NOT_OK(StartLoop(&sockets));
+  for (Descriptor& socket : listener.sockets) {
+    ARROW_RETURN_NOT_OK(StartLoop(std::move(socket), listener.address));
+  }
   return arrow::Status::OK();
 }
 
-arrow::Status HttpServer::Engine::StartLoop(ListeningSockets* sockets) {
+arrow::Status HttpServer::Engine::StartLoop(Descriptor socket, const std::string& address) {
   // The loop closes the socket at its end. Where it does not even start it may have done so or not;
   // to close it here could close one that another thread has just opened.
-  const int socket = sockets->Take();
+  const int taken = socket.Release();
   errno = 0;
   MHD_Daemon* loop = MHD_start_daemon(
       MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, /*port=*/0, /*accept=*/nullptr, nullptr,
-      &Engine::OnRequest, this, MHD_OPTION_LISTEN_SOCKET, socket, MHD_OPTION_CONNECTION_LIMIT,
+      &Engine::OnRequest, this, MHD_OPTION_LISTEN_SOCKET, taken, MHD_OPTION_CONNECTION_LIMIT,
       static_cast<unsigned int>(options_.max_connections + kConnectionSlack),
       MHD_OPTION_PER_IP_CONNECTION_LIMIT,
       static_cast<unsigned int>(options_.max_connections_per_address),
@@ -189,7 +197,7 @@ arrow::Status HttpServer::Engine::StartLoop(ListeningSockets* sockets) {
       &Engine::OnCompleted, this, MHD_OPTION_END);
   if (loop == nullptr) {
     return MakeError(ErrorCode::kInternalError,
-                     "The HTTP server on '" + sockets->address() +
+                     "The HTTP server on '" + address +
                          "' cannot start: " + std::strerror(errno == 0 ? ENOMEM : errno) +
                          ". Raise the limits of open files and threads (ulimit -n, -u)");
   }

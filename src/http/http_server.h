@@ -27,6 +27,9 @@ struct HttpServerOptions {
   /// machine, with IPv4 too.
   std::string host;
   int port = 0;  ///< 0: a free one
+  /// Names in `Host` headers that are answered beside addresses, `localhost` and `host`, without
+  /// ports; `*`: any.
+  std::vector<std::string> allowed_hosts;
   /// Open at a time. One more takes the place of the one that has been waited for longest.
   int max_connections = 256;
   int max_connections_per_address = 0;  ///< more are closed at once; 0: no limit
@@ -45,8 +48,9 @@ struct HttpServerOptions {
 /// stands for, mostly one. While one runs, others of its address wait.
 ///
 /// Every response says `nosniff`, `no-store`, `no-referrer`, `DENY` to frames, and a content
-/// security policy that allows nothing; a handler may replace one of them. Answers to what is no
-/// HTTP at all (400, 414, 431, 505) are libmicrohttpd's: a constant text, without these headers.
+/// security policy that allows nothing; a handler may replace one of them. A request whose `Host`
+/// is not allowed gets 421, except of routes with `any_host`. Answers to what is no HTTP at all
+/// (400, 414, 431, 505) are libmicrohttpd's: a constant text, without these headers.
 class HttpServer {
  public:
   using Handler = HttpHandler;

@@ -67,7 +67,7 @@ TEST_F(HttpServerLimitsTest, GarbageIsRefusedOrCutOff) {
         std::string("GET / HTTP/9.9\r\n\r\n"), std::string("GET /live HTTP/1.1\r\n\r\n"),
         std::string("GET /live HTTP/1.1\r\n: x\r\n\r\n"), zeros,
         std::string("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
-        std::string("GET http://other/live HTTP/1.1\r\nHost: a\r\n\r\n")}) {
+        std::string("GET http://other/live HTTP/1.1\r\nHost: localhost\r\n\r\n")}) {
     RawClient client(port());
     client.Send(garbage);
     const int status = client.Read().status;
@@ -81,7 +81,7 @@ TEST_F(HttpServerLimitsTest, RandomBytesDoNoHarm) {
   Start();
   std::mt19937 random(7);
   const std::string request =
-      "POST /size?a=b HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nX: y\r\n\r\nbody";
+      "POST /size?a=b HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\nX: y\r\n\r\nbody";
   for (int i = 0; i < 300; ++i) {
     std::string bytes = request;
     for (int j = 0; j < 4; ++j) bytes[random() % bytes.size()] = static_cast<char>(random());
@@ -123,7 +123,8 @@ TEST_F(HttpServerLimitsTest, ABodyInChunksHasTheSameLimit) {
   const std::string_view chunked = "Transfer-Encoding: chunked\r\n";
   const auto ask = [&](const std::string& chunks) {
     RawClient client(port());
-    client.Send("POST /size HTTP/1.1\r\nHost: a\r\n" + std::string(chunked) + "\r\n" + chunks);
+    client.Send("POST /size HTTP/1.1\r\nHost: localhost\r\n" + std::string(chunked) + "\r\n" +
+                chunks);
     return client.Read();
   };
   EXPECT_EQ(ask(chunk(500) + chunk(500) + "0\r\n\r\n").body, "1000\n");
@@ -149,7 +150,7 @@ TEST_F(HttpServerLimitsTest, SlowConnectionsKeepNobodyWaiting) {
   std::vector<RawClient> slow;
   for (int i = 0; i < 200; ++i) {
     slow.emplace_back(port());
-    ASSERT_TRUE(slow.back().Send("GET /live HTTP/1.1\r\nHost: a\r\nX-Slow: "));
+    ASSERT_TRUE(slow.back().Send("GET /live HTTP/1.1\r\nHost: localhost\r\nX-Slow: "));
   }
   const auto begin = std::chrono::steady_clock::now();
   for (int i = 0; i < 20; ++i) EXPECT_TRUE(IsAlive());
@@ -188,8 +189,8 @@ TEST_F(HttpServerLimitsTest, AByteNowAndThenIsCutOff) {
   RawClient head(port());
   RawClient body(port());
   RawClient silent(port());
-  head.Send("GET /live HTTP/1.1\r\nHost: a\r\nX-Slow: ");
-  body.Send("POST /size HTTP/1.1\r\nHost: a\r\nContent-Length: 999\r\n\r\n");
+  head.Send("GET /live HTTP/1.1\r\nHost: localhost\r\nX-Slow: ");
+  body.Send("POST /size HTTP/1.1\r\nHost: localhost\r\nContent-Length: 999\r\n\r\n");
   std::atomic<bool> ended{false};
   std::thread drip([&] {
     while (!ended) {
@@ -213,7 +214,7 @@ TEST_F(HttpServerLimitsTest, AResponseThatIsNotTakenIsCutOff) {
   Start();
   RawClient stuck(port());
   stuck.ShrinkReceiveBuffer();
-  ASSERT_TRUE(stuck.Send("GET /long HTTP/1.1\r\nHost: a\r\n\r\n"));
+  ASSERT_TRUE(stuck.Send("GET /long HTTP/1.1\r\nHost: localhost\r\n\r\n"));
   // While it is stuck there is no room for a second one.
   int status = 0;
   do {

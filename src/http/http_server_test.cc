@@ -33,7 +33,7 @@ HttpResponse Live(const HttpRequest&) {
 
 std::vector<HttpServer::Route> SomeRoutes() {
   return {
-      {"GET", "/live", Live, /*open=*/true},
+      {"GET", "/live", Live, /*open=*/true, /*any_host=*/true},
       {"GET", "/echo", Echo},
       {"POST", "/echo", Echo},
       {"GET", "/throws",
@@ -142,6 +142,56 @@ TEST_F(HttpServerTest, TheTokenGuardsAllThatIsNotOpen) {
   EXPECT_EQ(echo.body.find("s3cret"), std::string::npos);
 }
 
+/// The answer to bytes on a connection of their own.
+RawResponse Send(const HttpServer& server, const std::string& bytes) {
+  RawClient client(server.port());
+  client.Send(bytes);
+  return client.Read();
+}
+
+TEST_F(HttpServerTest, APageUnderAnotherNameReadsNothing) {
+  HttpServerOptions options;
+  options.host = "localhost";
+  options.allowed_hosts = {"node.example"};
+  const auto server = HttpServer::Start(options, SomeRoutes(), {}, nullptr).ValueOrDie();
+  const auto ask = [&](const std::string& path, const std::string& headers) {
+    return Send(*server, "GET " + path + " HTTP/1.1\r\n" + headers + "\r\n");
+  };
+  const RawResponse refused = ask("/echo", "Host: evil.example:80\r\n");
+  EXPECT_EQ(refused.status, 421);
+  EXPECT_EQ(refused.headers.at("content-type"), "text/plain; charset=utf-8");
+  EXPECT_EQ(refused.headers.at("x-content-type-options"), "nosniff");
+  EXPECT_EQ(refused.headers.at("cache-control"), "no-store");
+  EXPECT_EQ(refused.body.find("evil"), std::string::npos);
+  EXPECT_NE(refused.body.find("allowed_hosts of [http]"), std::string::npos);
+  EXPECT_EQ(ask("/none", "Host: evil.example\r\n").status, 421);
+  EXPECT_EQ(ask("/echo", "Host: NODE.example:80\r\n").status, 200);
+  EXPECT_EQ(ask("/echo", "hOST: [::1]\r\n").status, 200);
+  EXPECT_EQ(ask("/echo", "Host: localhost\r\nhost: localhost\r\n").status, 400);
+  EXPECT_EQ(ask("/echo", "Host:\r\n").status, 400);
+  EXPECT_EQ(ask("/echo", "").status, 400);
+  EXPECT_EQ(ask("/live", "Host: evil.example\r\n").status, 204);
+}
+
+TEST_F(HttpServerTest, TheNameThatIsListenedOnIsAllowed) {
+  // The system reads it as 127.0.0.1; here it is a name like any other.
+  const std::string name = "127.1";
+  const std::string request = "GET /echo HTTP/1.1\r\nHost: " + name + "\r\n\r\n";
+  EXPECT_EQ(Send(*Start(), request).status, 421);
+  HttpServerOptions options;
+  options.host = name;
+  const auto server = HttpServer::Start(options, SomeRoutes(), {}, nullptr).ValueOrDie();
+  EXPECT_EQ(Send(*server, request).status, 200);
+}
+
+TEST_F(HttpServerTest, AnOldClientNeedsNoHost) {
+  const auto server = Start();
+  EXPECT_EQ(Send(*server, "GET /echo HTTP/1.0\r\n\r\n").status, 200);
+  EXPECT_EQ(Send(*server, "GET /echo HTTP/1.0\r\nHost: evil.example\r\n\r\n").status, 421);
+  // This one is libmicrohttpd's answer.
+  EXPECT_EQ(Send(*server, "GET /echo HTTP/1.2\r\n\r\n").status, 400);
+}
+
 TEST_F(HttpServerTest, HeadIsGetWithoutABody) {
   const auto server = Start();
   RawClient client(server->port());
@@ -168,8 +218,8 @@ TEST_F(HttpServerTest, PipelinedRequestsAreAnsweredInOrder) {
   RawClient client(server->port());
   std::string requests;
   for (int i = 0; i < 20; ++i) {
-    requests += "GET /echo?i=" + std::to_string(i) + " HTTP/1.1\r\nHost: a\r\n\r\n";
-    requests += "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc";
+    requests += "GET /echo?i=" + std::to_string(i) + " HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    requests += "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc";
   }
   ASSERT_TRUE(client.Send(requests));
   for (int i = 0; i < 20; ++i) {

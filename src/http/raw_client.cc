@@ -6,10 +6,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <utility>
+
+#include "http/lower_case.h"
 
 namespace longbow::http {
 namespace {
@@ -28,10 +28,7 @@ RawResponse ParseHead(std::string_view head) {
     const std::string_view line = head.substr(begin, end - begin);
     const size_t colon = line.find(": ");
     if (colon != std::string_view::npos) {
-      std::string name(line.substr(0, colon));
-      std::transform(name.begin(), name.end(), name.begin(),
-                     [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-      response.headers[name] = std::string(line.substr(colon + 2));
+      response.headers[LowerCase(line.substr(0, colon))] = std::string(line.substr(colon + 2));
     }
     begin = end;
   }

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cctype>
 #include <exception>
-#include <optional>
 #include <utility>
 
 namespace longbow::http {
@@ -46,9 +45,12 @@ HttpResponse TextResponse(int status, std::string text) {
   return response;
 }
 
-Router::Router(std::vector<HttpRoute> routes, std::function<bool(std::string_view)> check_token,
-               Logger* logger)
-    : routes_(std::move(routes)), check_token_(std::move(check_token)), logger_(logger) {}
+Router::Router(std::vector<HttpRoute> routes, HostNames hosts,
+               std::function<bool(std::string_view)> check_token, Logger* logger)
+    : routes_(std::move(routes)),
+      hosts_(std::move(hosts)),
+      check_token_(std::move(check_token)),
+      logger_(logger) {}
 
 Routing Router::Route(const RequestHead& head) const {
   bool path_known = false;
@@ -57,6 +59,11 @@ Routing Router::Route(const RequestHead& head) const {
     if (route.path != head.path) continue;
     path_known = true;
     if (found == nullptr && Answers(route, head.method)) found = &route;
+  }
+  if (found == nullptr || !found->any_host) {
+    // Before anything else is told.
+    std::optional<HttpResponse> refusal = CheckHost(head.host);
+    if (refusal) return {nullptr, std::move(*refusal)};
   }
   if (!path_known) return {nullptr, NotFound()};
   if (found == nullptr) return {nullptr, WrongMethod(head.path)};
@@ -67,6 +74,18 @@ Routing Router::Route(const RequestHead& head) const {
     return {nullptr, TellThrown("the check of the HTTP endpoint's token", found->path)};
   }
   return {found, {}};
+}
+
+std::optional<HttpResponse> Router::CheckHost(const std::vector<std::string>& host) const {
+  if (host.empty()) return std::nullopt;
+  // Of two headers, a proxy in front may have looked at the other one.
+  const std::optional<std::string> name = host.size() == 1 ? ParseHost(host.front()) : std::nullopt;
+  if (!name) return TextResponse(400, "Host comes once, and is a name or an address.");
+  if (hosts_.Allows(*name)) return std::nullopt;
+  return TextResponse(
+      421,
+      "This node does not answer to the name in the Host header. Ask by its address, "
+      "or add the name to allowed_hosts of [http].");
 }
 
 bool Router::MayPass(const std::vector<std::string>& authorization) const {

@@ -13,6 +13,7 @@
 #include <longbow/clock.h>
 #include <longbow/log.h>
 
+#include "base/descriptor.h"
 #include "transport/listening_socket.h"
 
 namespace longbow::transport {

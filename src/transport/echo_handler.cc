@@ -11,6 +11,7 @@
 
 #include <longbow/error.h>
 #include <longbow/ipc_encoder.h>
+#include <longbow/principal.h>
 
 namespace longbow::transport {
 namespace {
@@ -171,6 +172,7 @@ std::shared_ptr<Call> EchoHandler::TakeHeld() {
 }
 
 void EchoHandler::Serve(std::shared_ptr<Call> call) {
+  call->Identify(std::make_shared<const Principal>());
   if (call->FindHeader("x-throw-at-once")) throw std::runtime_error("thrown on purpose");
   switch (call->method()) {
     case Method::kHandshake:

@@ -10,21 +10,9 @@
 
 #include <arrow/result.h>
 
+#include "base/descriptor.h"
+
 namespace longbow::transport {
-
-/// An open file descriptor, closed with its owner.
-class Descriptor {
- public:
-  Descriptor() = default;
-  explicit Descriptor(int fd) : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept;
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  ~Descriptor();
-  int fd() const { return fd_; }  ///< -1: none
-
- private:
-  int fd_ = -1;
-};
 
 /// The sockets of one address: one for each that its host name stands for, or one for all of the
 /// machine (`0.0.0.0`, `::` or no host). They do not block. Closed, and the file of a Unix socket

@@ -22,6 +22,7 @@
 #include <longbow/log.h>
 
 #include "transport/acceptor.h"
+#include "transport/connection_guard.h"
 #include "transport/connections.h"
 #include "transport/grpc_log.h"
 #include "transport/health_service.h"
@@ -36,6 +37,11 @@ namespace {
 
 // Clients that ping more often than this are cut off.
 constexpr int kMinClientPingMs = 10'000;
+// A call with more header fields than allowed gets an error as long as they are within so many
+// times the limit; beyond that its connection is closed, since gRPC keeps what it has read of them.
+constexpr int64_t kHeaderBlockFactor = 4;
+// Of gRPC's health service, which answers strangers.
+constexpr int64_t kMaxHealthCalls = 1000;
 // How long clients that have no open call may take to say good-bye.
 constexpr std::chrono::milliseconds kGoodByeLimit{200};
 
@@ -139,10 +145,22 @@ void SetConnectionRules(const ServerOptions& options, grpc::ServerBuilder* build
                               kMinClientPingMs);
 }
 
+/// As HTTP/2 counts them (RFC 9113, 6.5.2), the fields that are gRPC's own left out.
+int64_t HeaderBytes(const CallContext::Headers& headers) {
+  constexpr size_t kPerField = 32;
+  size_t bytes = 0;
+  for (const auto& [name, value] : headers) bytes += name.size() + value.size() + kPerField;
+  return static_cast<int64_t>(bytes);
+}
+
 class GrpcServer final : public Server {
  public:
   GrpcServer(const ServerOptions& options, CallHandler* handler, Logger* logger)
-      : grpc_log_(logger), host_(std::make_shared<CallHost>()), handler_(handler) {
+      : grpc_log_(logger),
+        guard_({.max_block_bytes = kHeaderBlockFactor * options.max_metadata_bytes}),
+        max_metadata_bytes_(options.max_metadata_bytes),
+        host_(std::make_shared<CallHost>()),
+        handler_(handler) {
     host_->observer = options.observer;
     host_->tracer = options.tracer;
     host_->memory_pool =
@@ -150,8 +168,9 @@ class GrpcServer final : public Server {
     host_->logger = logger == nullptr ? &no_logger_ : logger;
     host_->max_message_bytes = options.max_message_bytes;
     host_->timer = Timer::Make(&host_->clock);
+    host_->request_watch.emplace(options.request_timeout, &host_->clock, host_->timer.get());
     host_->on_done = [this](bool counted) {
-      if (counted) open_flight_calls_.fetch_sub(1, std::memory_order_relaxed);
+      (counted ? open_flight_calls_ : open_other_calls_).fetch_sub(1, std::memory_order_relaxed);
       open_calls_.End();
     };
     accept_ = [this](std::unique_ptr<RpcStream> stream) { Accept(std::move(stream)); };
@@ -215,6 +234,10 @@ class GrpcServer final : public Server {
     return tls_->Replace(tls);
   }
 
+  std::optional<WallTime> tls_expiry() const override {
+    return tls_ == nullptr ? std::nullopt : std::optional(tls_->expiry());
+  }
+
   void SetServing(bool serving) override { health_.SetServing(serving); }
 
   void Shutdown(std::chrono::milliseconds grace) override {
@@ -241,14 +264,25 @@ class GrpcServer final : public Server {
     open_calls_.Begin();
     const std::string path = stream->context().method();
     const std::optional<Method> method = MethodOfPath(path);
+    auto& open_calls = method ? open_flight_calls_ : open_other_calls_;
+    const int64_t open_before = open_calls.fetch_add(1, std::memory_order_relaxed);
     if (method) {
-      open_flight_calls_.fetch_add(1, std::memory_order_relaxed);
       flight_calls_begun_.fetch_add(1, std::memory_order_relaxed);
     }
     auto call = ServerCall::Open(host_, std::move(stream), method.value_or(Method::kHandshake),
                                  method.has_value());
     if (HealthService::Has(path)) {
+      if (open_before >= kMaxHealthCalls) {
+        return call->Finish(MakeError(ErrorCode::kBackpressure,
+                                      "Too many calls of the health service are open; end watches "
+                                      "that are not needed"));
+      }
       health_.Serve(path, std::move(call));
+    } else if (HeaderBytes(call->headers()) > max_metadata_bytes_) {
+      call->Finish(MakeError(ErrorCode::kResourceExhausted,
+                             "The call has more header fields than this server takes (" +
+                                 std::to_string(max_metadata_bytes_) +
+                                 " bytes); see max_metadata_bytes of [server]"));
     } else if (!method) {
       call->Finish(MakeError(ErrorCode::kNotImplemented, "There is no method " + path));
     } else if (stopping_.load(std::memory_order_acquire)) {
@@ -278,11 +312,14 @@ class GrpcServer final : public Server {
 
   NullLogger no_logger_;
   const GrpcLog grpc_log_;
+  const ConnectionGuard guard_;
+  const int64_t max_metadata_bytes_;
   const std::shared_ptr<CallHost> host_;
   CallHandler* const handler_;
   HealthService health_;
   OpenCalls open_calls_;
   std::atomic<int64_t> open_flight_calls_{0};
+  std::atomic<int64_t> open_other_calls_{0};
   std::atomic<int64_t> flight_calls_begun_{0};
   std::atomic<bool> stopping_{false};
   RpcStream::Accept accept_;

@@ -52,6 +52,9 @@ struct ServerOptions {
   int keepalive_timeout_sec = 20;  ///< the connection is dead without an answer after so long
   /// Header fields of one request, in all.
   int max_metadata_bytes = 64 * 1024;
+  /// A call whose first message has not come so long after the server began to wait for it ends
+  /// with TIMEOUT.
+  std::chrono::milliseconds request_timeout{60'000};
   arrow::MemoryPool* memory_pool = nullptr;  ///< for received bodies; null: Arrow's default
   CallObserver* observer = nullptr;          ///< outlives the server; null: none
   telemetry::Tracer* tracer = nullptr;       ///< outlives the server; null: no traces
@@ -79,6 +82,8 @@ class Server {
   /// texts that do not fit together, and where it would turn TLS, or asking for certificates of
   /// clients, on or off; the old identity stays then.
   virtual arrow::Status ReplaceTls(const TlsOptions& tls) = 0;
+  /// When the certificates that new connections see expire; empty without TLS.
+  virtual std::optional<WallTime> tls_expiry() const = 0;
   /// What gRPC's health service (`grpc.health.v1.Health`) answers for `""` and for
   /// `arrow.flight.protocol.FlightService`; NOT_SERVING until it is called.
   virtual void SetServing(bool serving) = 0;

@@ -128,7 +128,8 @@ void ServerCall::TakeRequestMetadata() {
     headers_.emplace(std::string(name.data(), name.size()),
                      std::string(value.data(), value.size()));
   }
-  peer_ = DecodePercent(context.peer());
+  grpc_peer_ = context.peer();
+  peer_ = DecodePercent(grpc_peer_);
   certificate_ = ReadPeerCertificate(context);
   deadline_ = ToMonotonic(context.raw_deadline());
   const auto asked = FindHeader(kRequestIdHeader);
@@ -175,6 +176,7 @@ bool ServerCall::AwaitMessage() {
     if (!reading_) {
       reading_ = true;
       stream_->StartRead(&read_buffer_);
+      BeginRequestWatch();
     }
   } else if (!delivering_) {
     delivering_ = true;
@@ -368,10 +370,34 @@ ReadOutcome ServerCall::OutcomeOf(bool ok) const {
   return ok ? ReadOutcome::kMessage : ReadOutcome::kBroken;
 }
 
+void ServerCall::BeginRequestWatch() {
+  if (request_ != Request::kNotAskedFor) return;
+  request_ = Request::kAwaited;
+  refs_.fetch_add(1, std::memory_order_relaxed);
+  host_->request_watch->Begin(this);
+}
+
+void ServerCall::EndRequestWatch() {
+  if (request_ != Request::kAwaited) return;
+  request_ = Request::kRead;
+  // gRPC has a reference still.
+  if (host_->request_watch->End(this)) Unref();
+}
+
+void ServerCall::OnRequestOverdue() {
+  const auto limit = std::chrono::ceil<std::chrono::seconds>(host_->request_watch->limit());
+  FinishOnce(MakeError(ErrorCode::kTimeout,
+                       "The call's first message did not come within " +
+                           std::to_string(limit.count()) +
+                           " s (request_timeout_sec of [server]); send it with the call"));
+  Unref();
+}
+
 void ServerCall::OnReadDone(bool ok) {
   grpc::ByteBuffer dropped;  // goes without the lock
   {
     std::lock_guard lock(mutex_);
+    EndRequestWatch();
     if (!ok) client_ended_ = true;
     if (lingering_) {
       if (!ok) {

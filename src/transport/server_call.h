@@ -31,6 +31,7 @@
 #include "transport/call.h"
 #include "transport/call_observer.h"
 #include "transport/request_id.h"
+#include "transport/request_watch.h"
 #include "transport/rpc_stream.h"
 
 namespace longbow::transport {
@@ -42,6 +43,8 @@ struct CallHost {
   int64_t max_message_bytes = 0;
   RequestIdSource request_ids;
   SystemClock clock;
+  /// Outlives the timer, whose thread calls it. Never empty once calls come.
+  std::optional<RequestWatch> request_watch;
   /// Runs what must not run within a function that the handler calls. It outlives the calls.
   std::unique_ptr<Timer> timer;
   CallObserver* observer = nullptr;     ///< may be null
@@ -57,7 +60,7 @@ struct ReadMessage {
   grpc::ByteBuffer buffer;
 };
 
-class ServerCall final : public Call, private RpcStream::Listener {
+class ServerCall final : public Call, private RpcStream::Listener, private RequestWatch::Waiter {
  public:
   /// A new call, and the handle to it for the handler. `counted`: it is one of Flight's.
   static std::shared_ptr<Call> Open(std::shared_ptr<CallHost> host,
@@ -96,6 +99,9 @@ class ServerCall final : public Call, private RpcStream::Listener {
   void WriteAndFinish(Frame frame) override;
 
  private:
+  /// The first message.
+  enum class Request { kNotAskedFor, kAwaited, kRead };
+
   ServerCall(std::shared_ptr<CallHost> host, std::unique_ptr<RpcStream> stream, Method method,
              bool counted);
   ~ServerCall() override = default;
@@ -105,6 +111,9 @@ class ServerCall final : public Call, private RpcStream::Listener {
   void OnWriteDone(bool ok) override;
   void OnCancel() override;
   void OnDone() override;
+
+  // RequestWatch::Waiter
+  void OnRequestOverdue() override;
 
   void TakeRequestMetadata();
   void BeginTrace();
@@ -123,6 +132,9 @@ class ServerCall final : public Call, private RpcStream::Listener {
   /// Notes who waits for the next message and sees that it comes; false where nobody may wait. The
   /// lock is held.
   bool AwaitMessage();
+  /// The first message is asked for, or there. The lock is held.
+  void BeginRequestWatch();
+  void EndRequestWatch();
   /// Gives what was read to who waits for it, as long as there are both. On one of gRPC's threads,
   /// without the lock; one thread at a time does it.
   void Deliver();
@@ -156,6 +168,7 @@ class ServerCall final : public Call, private RpcStream::Listener {
   const Method method_;
   const bool counted_;
   Headers headers_;
+  std::string grpc_peer_;  // as gRPC writes it
   std::string peer_;
   std::string request_id_;
   std::optional<PeerCertificate> certificate_;
@@ -175,7 +188,8 @@ class ServerCall final : public Call, private RpcStream::Listener {
   // way.
   std::unique_ptr<RpcStream> stream_;  // null from OnDone on
   bool reading_ = false;               // an operation of gRPC is under way
-  bool delivering_ = false;            // a thread is within Deliver, or will be soon
+  Request request_ = Request::kNotAskedFor;
+  bool delivering_ = false;  // a thread is within Deliver, or will be soon
   bool writing_ = false;
   bool headers_sent_ = false;
   bool finished_ = false;

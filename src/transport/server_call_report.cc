@@ -4,6 +4,7 @@
 
 #include <longbow/error.h>
 
+#include "transport/connection_guard.h"
 #include "transport/server_call.h"
 
 namespace longbow::transport {
@@ -45,6 +46,7 @@ Logger& ServerCall::logger() const {
 
 void ServerCall::Identify(std::shared_ptr<const Principal> principal) {
   principal_ = std::move(principal);
+  ConnectionGuard::LetIn(grpc_peer_);
 }
 
 void ServerCall::Annotate(std::string_view name, std::string value) {

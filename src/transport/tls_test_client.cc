@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "transport/listening_socket.h"
+#include "base/descriptor.h"
 
 namespace longbow::transport {
 namespace {

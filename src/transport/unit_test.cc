@@ -243,6 +243,7 @@ TEST(ListenTest, AddressesThatCannotBe) {
   NoHandler handler;
   for (const std::string& address :
        {std::string("nonsense"), std::string("127.0.0.1:"), std::string("127.0.0.1:99999"),
+        std::string("127.0.0.1:8x"), std::string("127.0.0.1:-1"), std::string("[]:0"),
         std::string("::1:80"), std::string("192.0.2.1:0"), std::string("unix:"),
         "unix:/" + std::string(200, 'x'), std::string("unix:/no/such/folder/x.sock")}) {
     EXPECT_EQ(ErrorCodeOf(Listen(address, &handler).status()), ErrorCode::kBadArgument) << address;

@@ -154,7 +154,7 @@ class RawClient:
     def call(self, path: str, *messages: bytes, headers: Mapping[str, str] | None = None) -> Reply:
         """Sends the messages, says that there are no more, and reads to the call's end."""
         self.begin(path, *messages, headers=headers)
-        return self._read_reply()
+        return self.reply()
 
     def begin(
         self,
@@ -197,7 +197,8 @@ class RawClient:
             out += part
         return out
 
-    def _read_reply(self) -> Reply:
+    def reply(self) -> Reply:
+        """Reads to the end of the call that was begun last."""
         reply = Reply()
         body = block = b""
         while True:

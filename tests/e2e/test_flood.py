@@ -25,11 +25,27 @@ import pytest
 
 from tests.e2e.client import Client, eventually, rows, sql
 from tests.e2e.conftest import MakeServer
+from tests.e2e.errors import Code
 from tests.e2e.every_call import Header, HeaderClient
-from tests.e2e.raw_grpc import CONTINUATION, END_HEADERS, FLIGHT, HEADERS, RawClient, _literal
+from tests.e2e.raw_grpc import (
+    ACK,
+    CONTINUATION,
+    DATA,
+    END_HEADERS,
+    FLIGHT,
+    GOAWAY,
+    HEADERS,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    RawClient,
+    _literal,
+)
 from tests.e2e.server import PATIENCE_SEC, LongbowServer
 
-KIB, MIB = 1 << 10, 1 << 20
+KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
+FRAME_BYTES = 16384
+INITIAL_WINDOW = 4  # of HTTP/2's settings
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 # Of the others' calls; generous, and of the one in the middle: the machine may have other things to do.
 MAX_MEDIAN_SEC = 1.0
@@ -153,13 +169,7 @@ def test_oversized_headers(flooded: LongbowServer, size_kib: int, count: int) ->
     check_oversized_headers(flooded, size_kib * KIB, count, 16 * MIB - 1)
 
 
-# CVE-2023-33953, which later versions of gRPC have repaired.
-per_frame = pytest.mark.xfail(
-    reason="gRPC 1.51 measures each frame of a header block by itself", strict=True
-)
-
-
-@per_frame
+# gRPC 1.51 measures each frame of a header block by itself (CVE-2023-33953).
 @pytest.mark.parametrize("size_kib", [70, 2000])
 def test_oversized_headers_in_many_frames(flooded: LongbowServer, size_kib: int) -> None:
     check_oversized_headers(flooded, size_kib * KIB, 10, 16384)
@@ -171,7 +181,6 @@ def test_headers_within_the_limit(flooded: LongbowServer) -> None:
     client.close()
 
 
-@per_frame
 def test_headers_without_end(flooded: LongbowServer) -> None:
     before = memory_bytes(flooded.pid)
     value = b"x" * 8000
@@ -191,6 +200,105 @@ def test_pyarrow_with_oversized_headers(flooded: LongbowServer) -> None:
         client.info(sql("SELECT 1 AS x"), {"x-big": "x" * 70 * KIB})
     assert rows(client.run(sql("SELECT 1 AS x"))) == [(1,)]
     client.close()
+
+
+HEALTH = "/grpc.health.v1.Health/"
+
+
+class Pump(RawClient):
+    """Sends a message of a GiB, as far as the server lets it."""
+
+    def __init__(self, uri: str, path: str, limit: int) -> None:
+        super().__init__(uri)
+        self.begin(path, end=False)
+        self._send(DATA, 0, 1, struct.pack(">BI", 0, GIB))
+        self._left = {0: 65535 - 5, 1: 65535 - 5}  # windows of the connection and the stream
+        self.sent = 0
+        self._limit = limit
+
+    def run(self) -> None:
+        """Until it is enough; an OSError once the server gives the connection up."""
+        while self.sent < self._limit:
+            while min(self._left.values()) < FRAME_BYTES:
+                self._take_frame()
+            self._send(DATA, 0, 1, b"x" * FRAME_BYTES)
+            self.sent += FRAME_BYTES
+            for stream in self._left:
+                self._left[stream] -= FRAME_BYTES
+
+    def _take_frame(self) -> None:
+        head = self._receive(9)
+        kind, stream = head[3], int.from_bytes(head[5:], "big")
+        payload = self._receive(int.from_bytes(head[:3], "big"))
+        if kind == WINDOW_UPDATE:
+            self._left[stream] += int.from_bytes(payload, "big")
+        elif kind == SETTINGS and not head[4] & ACK:
+            for number, value in struct.iter_unpack(">HI", payload):
+                self._left[1] += value - 65535 if number == INITIAL_WINDOW else 0
+            self._send(SETTINGS, ACK, 0, b"")
+        elif kind in (RST_STREAM, GOAWAY, HEADERS):
+            raise ConnectionError(f"the server has ended it: frame {kind}, {payload!r}")
+
+
+@pytest.mark.parametrize("method", ["Check", "Watch"])
+def test_a_stranger_with_a_large_message(flooded: LongbowServer, method: str) -> None:
+    before = memory_bytes(flooded.pid)
+    pumps = [Pump(flooded.uri, HEALTH + method, 128 * MIB) for _ in range(3)]
+    for pump in pumps:
+        with pytest.raises(OSError):
+            pump.run()
+    assert memory_bytes(flooded.pid) - before < 64 * MIB
+    assert all(pump.sent < 32 * MIB for pump in pumps)
+    for pump in pumps:
+        pump.close()
+    serve_others(flooded, 3)
+
+
+def test_large_messages_that_do_not_end(make_server: MakeServer) -> None:
+    """Of clients that were let in: gRPC's memory for all of them is bounded."""
+    server = make_server({"server": {"grpc_memory_bytes": 64 * MIB}, "http": {"port": 0}})
+    before = memory_bytes(server.pid)
+    pumps = [Pump(server.uri, FLIGHT + "DoPut", 128 * MIB) for _ in range(3)]
+    threads = [threading.Thread(target=run_until_refused, args=[pump]) for pump in pumps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE_SEC)
+    assert not any(thread.is_alive() for thread in threads)
+    assert memory_bytes(server.pid) - before < 160 * MIB
+    assert max(pump.sent for pump in pumps) > 8 * MIB, "a large message is none too soon"
+    for pump in pumps:
+        pump.close()
+    serve_others(server, 3)
+
+
+def run_until_refused(pump: Pump) -> None:
+    """To the end of its call."""
+    with suppress(OSError):
+        pump.run()
+
+
+def test_open_calls_of_the_health_service(flooded: LongbowServer) -> None:
+    raw = RawClient(flooded.uri)
+    for _ in range(1000):
+        raw.begin(HEALTH + "Watch", b"")
+    answered = 0
+    while answered < 1000:
+        head = raw._receive(9)
+        raw._receive(int.from_bytes(head[:3], "big"))
+        answered += head[3] == DATA
+    reply = raw.call(HEALTH + "Watch", b"")
+    assert reply.error["code"] == Code.BACKPRESSURE
+    raw.close()
+    serve_others(flooded, 3)
+
+    def answers() -> bool:
+        again = RawClient(flooded.uri)
+        status = again.call(HEALTH + "Check", b"").status
+        again.close()
+        return status == 0
+
+    eventually("there is room again", answers)
 
 
 # Too slow.

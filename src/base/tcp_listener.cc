@@ -1,9 +1,8 @@
-#include "http/listening_sockets.h"
+#include "base/tcp_listener.h"
 
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -12,19 +11,18 @@
 
 #include <longbow/error.h>
 
-namespace longbow::http {
+namespace longbow {
 namespace {
 
-// Connections that wait to be accepted; the system has a limit of its own.
-constexpr int kBacklog = 4096;
 constexpr int kMaxPort = 65535;
 // With port 0, the port that the first of several addresses got may be taken for another one.
 constexpr int kFreePortTries = 16;
+constexpr char kAllOfTheMachine[] = "::";
 
 using Addresses = std::unique_ptr<addrinfo, void (*)(addrinfo*)>;
 
 arrow::Status Failed(const std::string& address, ErrorCode code, const std::string& why) {
-  return MakeError(code, "Cannot listen for HTTP on '" + address + "': " + why);
+  return MakeError(code, "Cannot listen on '" + address + "': " + why);
 }
 
 arrow::Status BindFailed(const std::string& address, int error) {
@@ -51,7 +49,7 @@ std::string WithPort(const std::string& host, int port) {
 
 /// The host without the brackets that an IPv6 address may have.
 std::string PlainHost(const std::string& host) {
-  if (host.empty()) return "::";
+  if (host.empty()) return kAllOfTheMachine;
   if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
     return host.substr(1, host.size() - 2);
   }
@@ -73,11 +71,11 @@ arrow::Result<Addresses> LookUp(const std::string& host, int port) {
 }
 
 /// A socket that listens; without one, `errno` says why.
-int BindOne(const addrinfo& address, int port) {
-  const int made = socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  if (made < 0) return -1;
+Descriptor BindOne(const addrinfo& address, int port) {
+  Descriptor made(socket(address.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (made.fd() < 0) return made;
   const int yes = 1;
-  setsockopt(made, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+  setsockopt(made.fd(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
   sockaddr_storage name = {};
   std::memcpy(&name, address.ai_addr, address.ai_addrlen);
   // The port has the same place in both families' addresses.
@@ -85,22 +83,22 @@ int BindOne(const addrinfo& address, int port) {
   if (address.ai_family == AF_INET6) {
     const auto& ipv6 = reinterpret_cast<const sockaddr_in6&>(name);
     const int only = IN6_IS_ADDR_UNSPECIFIED(&ipv6.sin6_addr) ? 0 : 1;
-    setsockopt(made, IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
+    setsockopt(made.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &only, sizeof(only));
   }
-  if (bind(made, reinterpret_cast<const sockaddr*>(&name), address.ai_addrlen) == 0 &&
-      listen(made, kBacklog) == 0) {
+  if (bind(made.fd(), reinterpret_cast<const sockaddr*>(&name), address.ai_addrlen) == 0 &&
+      listen(made.fd(), kListenBacklog) == 0) {
     return made;
   }
   const int why = errno;
-  close(made);
+  made = Descriptor();
   errno = why;
-  return -1;
+  return made;
 }
 
-int PortOf(int bound) {
+int PortOf(const Descriptor& bound) {
   sockaddr_storage name = {};
   socklen_t size = sizeof(name);
-  getsockname(bound, reinterpret_cast<sockaddr*>(&name), &size);
+  getsockname(bound.fd(), reinterpret_cast<sockaddr*>(&name), &size);
   return ntohs(reinterpret_cast<const sockaddr_in&>(name).sin_port);
 }
 
@@ -115,40 +113,35 @@ bool CameBefore(const addrinfo* first, const addrinfo* entry) {
   return false;
 }
 
-void CloseAll(std::vector<int>* sockets) {
-  for (const int bound : *sockets) close(bound);
-  sockets->clear();
-}
-
 /// All of the addresses that exist here, on one port, which is chosen where it is 0. Returns the
 /// `errno` of the first that failed, or 0; with an error there are no sockets.
-int BindAll(const addrinfo* addresses, std::vector<int>* sockets, int* port) {
+int BindAll(const addrinfo* addresses, int port, TcpListener* listener) {
+  listener->port = port;
   int first_error = 0;
   for (const addrinfo* entry = addresses; entry != nullptr; entry = entry->ai_next) {
     if (CameBefore(addresses, entry)) continue;
-    const int bound = BindOne(*entry, *port);
-    if (bound >= 0) {
-      sockets->push_back(bound);
-      *port = PortOf(bound);
+    Descriptor bound = BindOne(*entry, listener->port);
+    if (bound.fd() >= 0) {
+      listener->port = PortOf(bound);
+      listener->sockets.push_back(std::move(bound));
       continue;
     }
     const int error = errno;
     if (first_error == 0) first_error = error;
     if (error == EADDRINUSE) {
-      CloseAll(sockets);
+      listener->sockets.clear();
       return error;
     }
   }
   // One of several may be missing: `localhost` names an IPv6 address even where there is no IPv6.
-  return sockets->empty() ? first_error : 0;
+  return listener->sockets.empty() ? first_error : 0;
 }
 
 /// The same; a free port is looked for until all addresses have it.
-int BindAllToOnePort(const addrinfo* addresses, int port, std::vector<int>* sockets, int* got) {
+int BindAllToOnePort(const addrinfo* addresses, int port, TcpListener* listener) {
   int error = 0;
   for (int i = 0; i < (port == 0 ? kFreePortTries : 1); ++i) {
-    *got = port;
-    error = BindAll(addresses, sockets, got);
+    error = BindAll(addresses, port, listener);
     if (error != EADDRINUSE) break;
   }
   return error;
@@ -156,36 +149,23 @@ int BindAllToOnePort(const addrinfo* addresses, int port, std::vector<int>* sock
 
 }  // namespace
 
-ListeningSockets::ListeningSockets(ListeningSockets&& other) noexcept
-    : sockets_(std::move(other.sockets_)), port_(other.port_), address_(std::move(other.address_)) {
-  other.sockets_.clear();
-}
-
-ListeningSockets::~ListeningSockets() { CloseAll(&sockets_); }
-
-int ListeningSockets::Take() {
-  const int taken = sockets_.back();
-  sockets_.pop_back();
-  return taken;
-}
-
-arrow::Result<ListeningSockets> ListeningSockets::Bind(const std::string& host, int port) {
+arrow::Result<TcpListener> ListenOnTcp(const std::string& host, int port) {
   const std::string plain = PlainHost(host);
   if (port < 0 || port > kMaxPort) {
     return Failed(WithPort(plain, port), ErrorCode::kBadArgument,
                   "a port is a number from 1 to 65535, or 0 for a free one");
   }
   ARROW_ASSIGN_OR_RAISE(Addresses addresses, LookUp(plain, port));
-  ListeningSockets made;
-  int error = BindAllToOnePort(addresses.get(), port, &made.sockets_, &made.port_);
-  if (error == EAFNOSUPPORT && plain == "::") {
-    // A machine without IPv6.
+  TcpListener made;
+  int error = BindAllToOnePort(addresses.get(), port, &made);
+  if (error != 0 && error != EADDRINUSE && plain == kAllOfTheMachine) {
+    // A machine without IPv6, or with one that is turned off.
     ARROW_ASSIGN_OR_RAISE(addresses, LookUp("0.0.0.0", port));
-    error = BindAllToOnePort(addresses.get(), port, &made.sockets_, &made.port_);
+    error = BindAllToOnePort(addresses.get(), port, &made);
   }
   if (error != 0) return BindFailed(WithPort(plain, port), error);
-  made.address_ = WithPort(plain, made.port_);
+  made.address = WithPort(plain, made.port);
   return made;
 }
 
-}  // namespace longbow::http
+}  // namespace longbow
