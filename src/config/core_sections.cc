@@ -123,6 +123,9 @@ void AddCalls(std::vector<SettingSpec>* to) {
   to->push_back(Count("max_open_calls", 20000, {1, 1e7},
                       "Calls that are open at once, at most; more are refused with BACKPRESSURE."));
   AddCallKinds(to);
+  to->push_back(Seconds("request_timeout_sec", 60, {1, 86400},
+                        "A call whose client does not send its first message for so long ends with "
+                        "TIMEOUT."));
   to->push_back(Seconds("exchange_idle_sec", 60, {1, 86400},
                         "An exchange whose client sends nothing for so long ends with TIMEOUT."));
   to->push_back(
@@ -143,8 +146,11 @@ void AddTransport(std::vector<SettingSpec>* to) {
                      "RESOURCE_EXHAUSTED."));
   to->push_back(Size("max_metadata_bytes", 64 * kKiB, {kKiB, 16 * kMiB},
                      "Header fields of one call, in all."));
-  to->push_back(Size("grpc_memory_bytes", 0, {0, 64 * kTiB},
-                     "What gRPC may hold of messages that are not read yet; 0: no limit."));
+  to->push_back(Optional(
+      Size("grpc_memory_bytes", kGiB, {0, 64 * kTiB},
+           "What gRPC may hold of messages that are not whole yet, of all clients together; beyond "
+           "it, calls end with RESOURCE_EXHAUSTED; 0: no limit; not set: half of "
+           "memory_high_bytes.")));
   to->push_back(Count("grpc_threads", 16, {2, 1024},
                       "Threads that serve calls: one per processor, and at most so many."));
   to->push_back(Count("max_connections", 10000, {1, 1e6},
@@ -200,6 +206,9 @@ void AddProcess(std::vector<SettingSpec>* to) {
                  .unit = "s",
                  .min = 0,
                  .max = 3600});
+  to->push_back(Flag("core_dumps", false,
+                     "Whether a crash may leave a core dump, with all secrets and data that are in "
+                     "memory, where the system is set up for it."));
 }
 
 }  // namespace

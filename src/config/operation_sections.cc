@@ -127,6 +127,10 @@ SettingsSection Http() {
                          "no HTTP.")),
           Text("host", "127.0.0.1",
                "Name or address to listen on; 0.0.0.0 or :: for all of the machine."),
+          Texts("allowed_hosts", {},
+                "Names by which the endpoint may be asked, without ports, beside addresses, "
+                "localhost, host, advertise_host and the machine's own name; * for any. A request "
+                "to another name gets 421, except for /live and /ready."),
           Reloadable(Secret("token",
                             "If set, all but /live and /ready and the bare page asks for it: "
                             "Authorization: Bearer and the token.")),

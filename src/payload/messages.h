@@ -153,7 +153,7 @@ struct TaskEntry {
   std::optional<WallTime> created;
   int64_t rows = 0;
   int64_t bytes = 0;
-  std::string principal = {};  ///< the name of who sent the command
+  std::string principal = {};  ///< the name of who sent the command; empty of a stranger's
   std::string waits_for = {};  ///< why it does not go on now; empty: it does
 };
 struct ListTasksAnswer {

@@ -24,6 +24,8 @@ constexpr size_t kMaxComponents = 256;
 constexpr size_t kMaxComponentBytes = 64;
 constexpr size_t kMaxKeyBytes = 64;
 constexpr std::string_view kOtherComponent = "other";
+// Of a field whose own name must not be shown.
+constexpr std::string_view kHiddenName = "hidden";
 
 LogLevel LevelOf(std::string_view component, LogLevel level, const ComponentLevels& levels) {
   const auto found = levels.find(component);
@@ -113,6 +115,18 @@ class DescriptorLog : public Log {
     for (auto& [name, logger] : components_) SetLevel(logger.get());
   }
 
+  std::vector<std::string> UnusedLevels() const override {
+    std::shared_lock lock(components_mutex_);
+    std::vector<std::string> unused;
+    for (const auto& [name, level] : component_levels_) {
+      const bool always_there = name.empty() || name == kOtherComponent;
+      if (!always_there && components_.find(name) == components_.end()) {
+        unused.push_back(name);
+      }
+    }
+    return unused;
+  }
+
   void SetRedact(LogRedaction redact) override {
     std::unique_lock lock(redact_mutex_);
     redact_.swap(redact);
@@ -177,13 +191,34 @@ class DescriptorLog : public Log {
   void WriteNow(const LogLine& line) { output_->Write(Finish(line)); }
 
   std::string Finish(const LogLine& line) {
-    std::string text = format_->Format(line);
+    std::optional<std::string> message;
+    std::optional<LogFields> fields;
     {
       std::shared_lock lock(redact_mutex_);
-      if (redact_) redact_(&text);
+      if (redact_) {
+        message = redact_(line.message);
+        fields = RedactFields(line.fields);
+      }
     }
+    std::string text = format_->Format({line.time, line.level, line.component,
+                                        message ? std::string_view(*message) : line.message,
+                                        fields ? *fields : line.fields});
     text += '\n';
     return text;
+  }
+
+  // Empty where nothing had to be replaced, which is nearly always. The lock is held.
+  std::optional<LogFields> RedactFields(const LogFields& fields) const {
+    std::optional<LogFields> redacted;
+    for (size_t i = 0; i < fields.size(); ++i) {
+      const bool hides_name = redact_(fields[i].first).has_value();
+      std::optional<std::string> value = redact_(fields[i].second);
+      if (!hides_name && !value) continue;
+      if (!redacted) redacted = fields;
+      if (hides_name) (*redacted)[i].first = kHiddenName;
+      if (value) (*redacted)[i].second = *std::move(value);
+    }
+    return redacted;
   }
 
   std::string DroppedNotice(int64_t dropped, std::string_view reason) {
@@ -204,7 +239,7 @@ class DescriptorLog : public Log {
   std::shared_mutex redact_mutex_;
   LogRedaction redact_;
 
-  std::shared_mutex components_mutex_;
+  mutable std::shared_mutex components_mutex_;
   LogLevel level_;
   ComponentLevels component_levels_;
   ComponentLogger root_;

@@ -11,8 +11,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <arrow/result.h>
 #include <arrow/status.h>
@@ -34,10 +36,11 @@ struct LogKeys {
 /// The levels of components by name; one that is not in it has the log's level.
 using ComponentLevels = std::map<std::string, LogLevel, std::less<>>;
 
-/// Changes a finished line in place, before its end of line is added. In JSON it sees values as
-/// they are escaped. Runs on the thread that logs; must be cheap, thread-safe and must not log. A
+/// What to write instead of a message or a field's value; empty: that itself. A name of which
+/// anything is returned becomes `hidden`. It sees them whole and as they are, before anything is
+/// cut or escaped. Runs on the thread that logs; must be cheap, thread-safe and must not log. A
 /// line for which it throws is lost.
-using LogRedaction = std::function<void(std::string* line)>;
+using LogRedaction = std::function<std::optional<std::string>(std::string_view text)>;
 
 struct LogOptions {
   LogLevel level = LogLevel::kInfo;  ///< Lines below it are not written.
@@ -86,6 +89,9 @@ class Log {
 
   /// Replaces all levels; those who log meanwhile are not held up.
   virtual void SetLevels(LogLevel level, ComponentLevels component_levels) = 0;
+
+  /// Components that have a level of their own, and no logger (yet): misspelt, or not in use.
+  virtual std::vector<std::string> UnusedLevels() const = 0;
 
   /// Replaces the redaction. When it returns, the old one is no longer running.
   virtual void SetRedact(LogRedaction redact) = 0;

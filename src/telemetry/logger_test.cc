@@ -25,11 +25,13 @@
 #include <longbow/value.h>
 
 #include "telemetry/bound_logger.h"
+#include "telemetry/log_format.h"
 
 namespace longbow::telemetry {
 namespace {
 
 using std::chrono::seconds;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -198,9 +200,11 @@ TEST_F(LoggerTest, EachComponentHasItsLevel) {
     log->component(name).Warning("warning");
   }
   EXPECT_EQ(ReadLines().size(), 4u);
+  EXPECT_THAT(log->UnusedLevels(), IsEmpty());
   EXPECT_TRUE(log->component("sql").enabled(LogLevel::kDebug));
   EXPECT_FALSE(log->component("flight").enabled(LogLevel::kWarning));
   log->SetLevels(LogLevel::kInfo, {{"", LogLevel::kDebug}, {"new", LogLevel::kError}});
+  EXPECT_THAT(log->UnusedLevels(), ElementsAre("new"));
   EXPECT_TRUE(log->component("").enabled(LogLevel::kDebug));
   EXPECT_FALSE(log->component("sql").enabled(LogLevel::kDebug));
   EXPECT_TRUE(log->component("flight").enabled(LogLevel::kInfo));
@@ -318,32 +322,49 @@ TEST_F(LoggerTest, WrongOptionsAreRefused) {
 
 // Replaces each `word`.
 LogRedaction Hide(const std::string& word) {
-  return [word](std::string* line) {
-    for (size_t at = 0; (at = line->find(word, at)) != std::string::npos;) {
-      line->replace(at, word.size(), "***");
+  return [word](std::string_view text) -> std::optional<std::string> {
+    std::string redacted(text);
+    for (size_t at = 0; (at = redacted.find(word, at)) != std::string::npos;) {
+      redacted.replace(at, word.size(), "***");
     }
+    return redacted == text ? std::nullopt : std::optional(redacted);
   };
+}
+
+TEST_F(LoggerTest, RedactionSeesTextsAsTheyAre) {
+  const std::string secret = "line \"one\"\nline \\two\x01";
+  options_.redact = Hide(secret);
+  const auto log = Make();
+  log->component("").Error("a " + secret, {{"value", secret + "!"}});
+  // Neither is it shown in part where a value is too long.
+  log->component("").Error("m", {{"value", std::string(kMaxLogValueBytes - 5, 'x') + secret}});
+  const auto lines = ReadLines();
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0], HasSubstr(R"("message":"a ***","value":"***!"})"));
+  EXPECT_THAT(lines[1], AllOf(HasSubstr("xx***\""), Not(HasSubstr("line"))));
 }
 
 TEST_F(LoggerTest, RedactionSeesEveryLine) {
   options_.redact = Hide("secret");
   options_.max_repeats = 1;
   auto log = Make();
-  log->component("secret").Error("a secret", {{"secret", "my secret"}});
-  log->component("secret").Error("a secret");
+  log->component("c").Error("a secret", {{"secret", "my secret"}});
+  log->component("c").Error("a secret");
   log->SetRedact(Hide("hidden"));
   log->component("").Info("a secret, hidden");
   log->SetRedact(Hide("secret"));
   log.reset();
   const auto lines = ReadLines();
   ASSERT_EQ(lines.size(), 3u);
-  EXPECT_THAT(lines[0], HasSubstr(R"("***","message":"a ***","***":"my ***"})"));
+  EXPECT_THAT(lines[0], HasSubstr(R"("c","message":"a ***","hidden":"my ***"})"));
   EXPECT_THAT(lines[1], HasSubstr("a secret, ***"));
   EXPECT_THAT(lines[2], HasSubstr(R"("message":"a ***","repeated":"1"})"));
 }
 
 TEST_F(LoggerTest, ALineThatCannotBeRedactedIsLost) {
-  options_.redact = [](std::string*) { throw std::runtime_error("no"); };
+  options_.redact = [](std::string_view) -> std::optional<std::string> {
+    throw std::runtime_error("no");
+  };
   const auto log = Make();
   log->component("").Info("a secret");
   EXPECT_EQ(log->statistics().dropped, 1);

@@ -125,7 +125,7 @@ std::optional<TextPairs> ParsePairs(std::string_view list) {
 class OtelReader {
  public:
   OtelReader(const std::map<std::string, std::string>& variables, TracerOptions* options,
-             std::vector<std::string>* problems)
+             std::vector<OtelProblem>* problems)
       : variables_(variables), options_(options), problems_(problems) {}
 
   void ReadAll() {
@@ -164,7 +164,7 @@ class OtelReader {
   }
 
   void Problem(const std::string& name, const std::string& what) {
-    problems_->push_back("The variable " + name + " is ignored: " + what);
+    problems_->push_back({name, what});
   }
 
   template <typename T, size_t kSize>
@@ -326,7 +326,7 @@ class OtelReader {
 
   const std::map<std::string, std::string>& variables_;
   TracerOptions* const options_;
-  std::vector<std::string>* const problems_;
+  std::vector<OtelProblem>* const problems_;
 };
 
 }  // namespace
@@ -342,7 +342,7 @@ std::optional<TraceSampler> ParseTraceSampler(std::string_view name) {
 }
 
 void ApplyOtelEnvironment(const std::map<std::string, std::string>& variables,
-                          TracerOptions* options, std::vector<std::string>* problems) {
+                          TracerOptions* options, std::vector<OtelProblem>* problems) {
   OtelReader(variables, options, problems).ReadAll();
 }
 

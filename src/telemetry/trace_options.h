@@ -81,12 +81,18 @@ std::optional<OtlpProtocol> ParseOtlpProtocol(std::string_view name);
 /// A value of OTEL_TRACES_SAMPLER, such as `parentbased_traceidratio`.
 std::optional<TraceSampler> ParseTraceSampler(std::string_view name);
 
+/// A variable that cannot be used.
+struct OtelProblem {
+  std::string variable;
+  std::string what;  ///< the rest of a sentence; shows no header, endpoint or attribute
+};
+
 /// Puts OpenTelemetry's variables on top of `options`. Those that are empty count as not set, and
 /// those of other signals are not looked at. What cannot be used is left out and told in
-/// `problems`, a sentence each, which shows no header, endpoint or attribute.
+/// `problems`.
 ///
 /// An endpoint without OTEL_TRACES_EXPORTER chooses the exporter `otlp`, where there was none.
 void ApplyOtelEnvironment(const std::map<std::string, std::string>& variables,
-                          TracerOptions* options, std::vector<std::string>* problems);
+                          TracerOptions* options, std::vector<OtelProblem>* problems);
 
 }  // namespace longbow::telemetry

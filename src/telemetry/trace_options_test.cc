@@ -20,9 +20,9 @@ using ::testing::Pair;
 
 using Variables = std::map<std::string, std::string>;
 
-TracerOptions Apply(const Variables& variables, std::vector<std::string>* problems = nullptr,
+TracerOptions Apply(const Variables& variables, std::vector<OtelProblem>* problems = nullptr,
                     TracerOptions options = {}) {
-  std::vector<std::string> found;
+  std::vector<OtelProblem> found;
   ApplyOtelEnvironment(variables, &options, &found);
   if (problems == nullptr) {
     EXPECT_THAT(found, IsEmpty());
@@ -166,10 +166,10 @@ TEST(TraceOptionsTest, WhatCannotBeUsedIsToldAndIgnored) {
       {"OTEL_SDK_DISABLED", "yes"},
   };
   for (const auto& [name, value] : cases) {
-    std::vector<std::string> problems;
+    std::vector<OtelProblem> problems;
     const TracerOptions options = Apply({{name, value}}, &problems);
     ASSERT_EQ(problems.size(), 1U) << name;
-    EXPECT_THAT(problems[0], HasSubstr(name));
+    EXPECT_EQ(problems[0].variable, name);
     EXPECT_EQ(options.batch.max_queue_spans, 2048);
     EXPECT_EQ(options.batch.max_batch_spans, name == "OTEL_BSP_MAX_EXPORT_BATCH_SIZE" ? 2048 : 512);
     EXPECT_EQ(options.otlp.timeout_ms, 10'000);
@@ -177,7 +177,7 @@ TEST(TraceOptionsTest, WhatCannotBeUsedIsToldAndIgnored) {
     EXPECT_THAT(options.resource_attributes, IsEmpty());
     EXPECT_EQ(options.sampler, TraceSampler::kParentBasedAlwaysOn);
   }
-  std::vector<std::string> problems;
+  std::vector<OtelProblem> problems;
   for (const char* ratio : {"1.01", "-0.1", "nan", "half", "0.5x", "inf"}) {
     const Variables variables = {{"OTEL_TRACES_SAMPLER", "traceidratio"},
                                  {"OTEL_TRACES_SAMPLER_ARG", ratio}};
@@ -195,10 +195,10 @@ TEST(TraceOptionsTest, NoProblemShowsASecret) {
       {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "ftp://host/" + secret},
   };
   for (const auto& [name, value] : cases) {
-    std::vector<std::string> problems;
+    std::vector<OtelProblem> problems;
     const TracerOptions options = Apply({{name, value}}, &problems);
     ASSERT_EQ(problems.size(), 1U) << name;
-    EXPECT_THAT(problems[0], Not(HasSubstr(secret)));
+    EXPECT_THAT(problems[0].what, Not(HasSubstr(secret)));
     EXPECT_THAT(options.otlp.headers, IsEmpty());
     EXPECT_EQ(options.otlp.endpoint, "");
   }
