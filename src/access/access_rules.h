@@ -24,7 +24,7 @@ struct AccessRule {
   std::vector<std::string> principals;
   std::vector<std::string> services;  ///< names, `prefix*`, or `*`
   std::vector<std::string> actions;   ///< names, `prefix*`, or `*`
-  /// Paths, each with all that is below it; `*` or an empty text is everything.
+  /// Paths, each with all that is below it; `*` is everything.
   std::vector<std::string> read;
   std::vector<std::string> write;
   bool raw_methods = false;

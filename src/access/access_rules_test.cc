@@ -147,8 +147,8 @@ TEST(AccessRules, PathsAreCoveredInWholeParts) {
   const std::vector<Path> table = {
       {{}, {"a"}, false, false},
       {{"*"}, {"a"}, true, true},
-      {{""}, {"a", "b"}, true, true},
-      {{""}, {}, true, true},
+      {{"*"}, {"a", "b"}, true, true},
+      {{"*"}, {}, true, true},
       {{"reports/2026"}, {"reports", "2026"}, true, true},
       {{"reports/2026"}, {"reports", "2026", "q1"}, true, true},
       {{"reports/2026"}, {"reports", "2026b"}, false, false},
@@ -211,7 +211,7 @@ TEST(AccessRules, KnowWhenTheyForbidNothing) {
   EXPECT_FALSE(Rules({rule}).For(Who({}))->allows_all()) << "writing is forbidden";
   AccessRule writes = For({"*"});
   writes.name = "writes";
-  writes.write = {""};
+  writes.write = {"*"};
   EXPECT_TRUE(Rules({rule, writes}).For(Who({}))->allows_all());
 }
 
@@ -264,6 +264,8 @@ TEST(AccessRules, RefuseWhatIsInNoKnownForm) {
       {"services", "my sql", "has a space"},
       {"actions", "a\tb", "control character"},
       {"actions", std::string(300, 'a'), "too long"},
+      {"read", "", "write a path, or '*' for all paths"},
+      {"write", "", "write a path, or '*' for all paths"},
       {"read", "/reports", "is no path"},
       {"read", "reports/", "is no path"},
       {"read", "a//b", "is no path"},

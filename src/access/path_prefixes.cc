@@ -15,7 +15,11 @@ bool BeginsWith(const PathPrefixes::Parts& path, const PathPrefixes::Parts& pref
 }  // namespace
 
 arrow::Status PathPrefixes::Add(std::string_view entry) {
-  if (entry.empty() || entry == "*") {
+  if (entry.empty()) {
+    // What was meant to be a path and is not there must not open everything.
+    return MakeError(ErrorCode::kBadArgument, "is empty: write a path, or '*' for all paths");
+  }
+  if (entry == "*") {
     all_ = true;
     return arrow::Status::OK();
   }

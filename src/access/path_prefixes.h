@@ -16,7 +16,7 @@ class PathPrefixes {
  public:
   using Parts = std::vector<std::string>;
 
-  /// A path, or for all of them `*` or nothing. Errors: BAD_ARGUMENT with the end of a sentence.
+  /// A path, or `*` for all of them. Errors: BAD_ARGUMENT with the end of a sentence.
   arrow::Status Add(std::string_view entry);
 
   bool all() const { return all_; }

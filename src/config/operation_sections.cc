@@ -133,7 +133,7 @@ SettingsSection Http() {
                 "to another name gets 421, except for /live and /ready."),
           Reloadable(Secret("token",
                             "If set, all but /live and /ready and the bare page asks for it: "
-                            "Authorization: Bearer and the token.")),
+                            "Authorization: Bearer and the token, of 16 characters or more.")),
           Count("max_connections", 256, {1, 1e5}, "Connections that are open at a time, at most."),
           Seconds("request_timeout_sec", 10, {1, 3600},
                   "A request must have come, and its answer be taken, within so long."),

@@ -189,7 +189,7 @@ void ModuleSet::RollBack() {
 void ModuleSet::Stop() {
   while (started_ > 0) {
     const LoadedModule& module = modules_[--started_];
-    SetStopping(module.name);
+    SetBusy("the module " + module.name + " to stop");
     try {
       module.module->Stop();
     } catch (const std::exception& error) {
@@ -201,31 +201,40 @@ void ModuleSet::Stop() {
     }
     host_->OnStopped(module);
   }
-  SetStopping("");
+  SetBusy("");
 }
 
-void ModuleSet::ApplySettings(const Settings& settings) {
+arrow::Status ModuleSet::ApplySettings(const Settings& settings) {
+  std::string threw;
+  const auto failed = [&](const std::string& name, const std::string& text) {
+    threw += (threw.empty() ? "" : ", ") + name + (text.empty() ? "" : " (" + text + ")");
+  };
   for (size_t i = 0; i < started_; ++i) {
+    const LoadedModule& module = modules_[i];
+    SetBusy("the module " + module.name + " to take over settings");
     try {
-      modules_[i].module->ApplySettings(settings);
+      module.module->ApplySettings(settings);
     } catch (const std::exception& error) {
-      logger_->Error("The module threw an exception when its settings changed",
-                     {{"module", modules_[i].name}, {"error", error.what()}});
+      failed(module.name, error.what());
     } catch (...) {
-      logger_->Error("The module threw an exception when its settings changed",
-                     {{"module", modules_[i].name}});
+      failed(module.name, "");
     }
   }
+  SetBusy("");
+  if (threw.empty()) return arrow::Status::OK();
+  return MakeError(ErrorCode::kInternalError,
+                   "These modules threw an exception when they were told of new settings: " +
+                       threw + "; this is a bug of theirs, restart to be certain of what they use");
 }
 
-void ModuleSet::SetStopping(std::string name) {
+void ModuleSet::SetBusy(std::string with) {
   std::lock_guard lock(mutex_);
-  stopping_ = std::move(name);
+  busy_ = std::move(with);
 }
 
-std::string ModuleSet::stopping() const {
+std::string ModuleSet::busy() const {
   std::lock_guard lock(mutex_);
-  return stopping_;
+  return busy_;
 }
 
 }  // namespace longbow

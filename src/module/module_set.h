@@ -1,5 +1,5 @@
 /// \file
-/// The modules of a node, from loading to their end. For one thread at a time.
+/// The modules of a node, from loading to their end. For one thread at a time, but for `busy`.
 ///
 /// The life of the set:
 ///   1. `Load` loads and creates each; the first that cannot be ends it.
@@ -66,8 +66,9 @@ class ModuleSet {
   /// TIMEOUT for one that has not started in time, whose thread goes on (see `hung`).
   arrow::Status Start(std::chrono::milliseconds limit);
 
-  /// Tells all that are started of new settings. Blocks.
-  void ApplySettings(const Settings& settings);
+  /// Tells all that are started of new settings. Blocks. Errors: INTERNAL_ERROR, with the names of
+  /// modules that threw; all the others were told nevertheless.
+  arrow::Status ApplySettings(const Settings& settings);
 
   /// Stops all that are started; idempotent. Blocks. A module that throws is logged and passed
   /// over.
@@ -76,12 +77,13 @@ class ModuleSet {
   const std::vector<LoadedModule>& modules() const { return modules_; }
   /// Whether a module has not returned from its start: the process cannot end in order.
   bool hung() const { return hung_; }
-  /// The module that is being stopped now; empty where none is. From any thread.
-  std::string stopping() const;
+  /// What a module is being asked to do now, as "the module x to stop"; empty where none is. From
+  /// any thread.
+  std::string busy() const;
 
  private:
   arrow::Status Sort();
-  void SetStopping(std::string name);
+  void SetBusy(std::string with);
   void RollBack();
 
   std::vector<LoadedModule> modules_;
@@ -91,7 +93,7 @@ class ModuleSet {
   Logger* logger_ = nullptr;
   bool hung_ = false;
   mutable std::mutex mutex_;
-  std::string stopping_;  // guarded by mutex_
+  std::string busy_;  // guarded by mutex_
 };
 
 }  // namespace longbow

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <utility>
 
 #include <arrow/record_batch.h>
@@ -61,9 +62,13 @@ class NotingModule : public Module {
   std::vector<std::string> DependsOn() const override { return needs_; }
   arrow::Status Register(const ModuleContext&, Registrar&) override { return arrow::Status::OK(); }
   arrow::Status Start() override { return on_start ? on_start() : arrow::Status::OK(); }
-  void ApplySettings(const Settings&) override { ++settings_applied; }
+  void ApplySettings(const Settings&) override {
+    ++settings_applied;
+    if (on_settings) on_settings();
+  }
 
   std::function<arrow::Status()> on_start;
+  std::function<void()> on_settings;
   int settings_applied = 0;
 
  private:
@@ -230,11 +235,27 @@ TEST_F(ModuleSetTest, TellsOfNewSettings) {
   ModuleSet modules;
   NotingModule* module = Add(&modules, "a");
   ASSERT_TRUE(modules.Register(&host_, &logger_, registry_.get()).ok());
-  modules.ApplySettings({});
+  EXPECT_TRUE(modules.ApplySettings({}).ok());
   EXPECT_EQ(module->settings_applied, 0);
   ASSERT_TRUE(modules.Start(kPlenty).ok());
-  modules.ApplySettings({});
+  std::string busy;
+  module->on_settings = [&] { busy = modules.busy(); };
+  EXPECT_TRUE(modules.ApplySettings({}).ok());
   EXPECT_EQ(module->settings_applied, 1);
+  EXPECT_EQ(busy, "the module a to take over settings");
+  EXPECT_EQ(modules.busy(), "");
+}
+
+TEST_F(ModuleSetTest, OneThatThrowsAtNewSettingsKeepsThemFromNobody) {
+  ModuleSet modules;
+  NotingModule* first = Add(&modules, "first");
+  NotingModule* second = Add(&modules, "second");
+  ASSERT_TRUE(RegisterAndStart(&modules).ok());
+  first->on_settings = [] { throw std::runtime_error("no coffee"); };
+  const arrow::Status applied = modules.ApplySettings({});
+  EXPECT_EQ(ErrorCodeOf(applied), ErrorCode::kInternalError);
+  EXPECT_THAT(applied.message(), HasSubstr("new settings: first (no coffee); "));
+  EXPECT_EQ(second->settings_applied, 1);
 }
 
 TEST_F(ModuleSetTest, AModuleIsLoadedOnce) {

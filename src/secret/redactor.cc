@@ -33,10 +33,6 @@ Redactor::~Redactor() {
   for (std::string& secret : secrets_) Wipe(&secret);
 }
 
-bool Redactor::Knows(std::string_view text) const {
-  return std::binary_search(secrets_.begin(), secrets_.end(), text);
-}
-
 bool Redactor::MayBegin(std::string_view text) const {
   const size_t pair = PairOf(text);
   return (beginnings_[pair / 64] >> (pair % 64) & 1) != 0;
@@ -55,25 +51,23 @@ size_t Redactor::MatchAt(std::string_view text) const {
   return longest;
 }
 
-std::string Redactor::Redact(std::string text) const {
-  if (secrets_.empty() || text.size() < kMinRedactedBytes) return text;
-  const std::string_view all = text;
+std::optional<std::string> Redactor::Redact(std::string_view text) const {
+  if (secrets_.empty()) return std::nullopt;
   std::string redacted;
   size_t copied = 0;
-  for (size_t i = 0; i + kMinRedactedBytes <= all.size();) {
-    const std::string_view rest = all.substr(i);
+  for (size_t i = 0; i + kMinRedactedBytes <= text.size();) {
+    const std::string_view rest = text.substr(i);
     const size_t match = MayBegin(rest) ? MatchAt(rest) : 0;
     if (match == 0) {
       ++i;
       continue;
     }
-    redacted.append(all.substr(copied, i - copied)).append(kRedacted);
+    redacted.append(text.substr(copied, i - copied)).append(kRedacted);
     i += match;
     copied = i;
   }
-  if (copied == 0) return text;
-  redacted.append(all.substr(copied));
-  Wipe(&text);
+  if (copied == 0) return std::nullopt;
+  redacted.append(text.substr(copied));
   return redacted;
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,7 +21,7 @@ inline constexpr std::string_view kRedacted = "[secret]";
 ///
 /// A text is read once, whatever the number of secrets; where nothing matches, each byte costs a
 /// look into a table of 8 KiB. Only a secret as a whole and as it is is found: not a part of it,
-/// and not its Base64 or JSON form.
+/// and not its Base64 or JSON form. Thus texts have to come before they are cut or escaped.
 class Redactor {
  public:
   explicit Redactor(std::vector<std::string> secrets);
@@ -30,11 +31,9 @@ class Redactor {
 
   /// Whether there is nothing to look for.
   bool empty() const { return secrets_.empty(); }
-  /// Whether `text` is one of the secrets.
-  bool Knows(std::string_view text) const;
   /// `text` with each secret in it replaced; of those that overlap, the first, and of those that
-  /// begin at one place, the longest.
-  std::string Redact(std::string text) const;
+  /// begin at one place, the longest. Empty where there is none in it.
+  std::optional<std::string> Redact(std::string_view text) const;
 
  private:
   /// The length of the longest secret that `text` begins with; 0 where there is none.

@@ -12,9 +12,9 @@ TEST(Redactor, ReplacesEachSecretWhereverItStands) {
   EXPECT_EQ(redactor.Redact("hunter22"), "[secret]");
   EXPECT_EQ(redactor.Redact("a hunter22 and hunter22"), "a [secret] and [secret]");
   EXPECT_EQ(redactor.Redact("hunter22hunter22x"), "[secret][secret]x");
-  EXPECT_EQ(redactor.Redact("hunter2"), "hunter2");
-  EXPECT_EQ(redactor.Redact("hhunter2 hunter2"), "hhunter2 hunter2");
-  EXPECT_EQ(redactor.Redact(""), "");
+  EXPECT_EQ(redactor.Redact("hunter2"), std::nullopt);
+  EXPECT_EQ(redactor.Redact("hhunter2 hunter2"), std::nullopt);
+  EXPECT_EQ(redactor.Redact(""), std::nullopt);
 }
 
 TEST(Redactor, TakesTheFirstAndThereTheLongest) {
@@ -27,11 +27,8 @@ TEST(Redactor, TakesTheFirstAndThereTheLongest) {
 
 TEST(Redactor, LeavesShortSecretsAlone) {
   const Redactor redactor({"", "a", "12345", "123456"});
-  EXPECT_EQ(redactor.Redact("a 12345 b"), "a 12345 b");
+  EXPECT_EQ(redactor.Redact("a 12345 b"), std::nullopt);
   EXPECT_EQ(redactor.Redact("a 123456 b"), "a [secret] b");
-  EXPECT_TRUE(redactor.Knows("123456"));
-  EXPECT_FALSE(redactor.Knows("12345"));
-  EXPECT_FALSE(redactor.Knows(""));
   EXPECT_TRUE(Redactor({"12345"}).empty());
 }
 
@@ -64,7 +61,7 @@ TEST(Redactor, AgreesWithASearchForEachSecret) {
       expected += longest > 0 ? std::string(kRedacted) : std::string(1, text[i]);
       i += std::max<size_t>(longest, 1);
     }
-    EXPECT_EQ(redactor.Redact(text), expected) << text;
+    EXPECT_EQ(redactor.Redact(text).value_or(text), expected) << text;
   }
 }
 

@@ -34,14 +34,22 @@ SecretResolver::SecretResolver(SecretResolverOptions options, SecretResolverPart
 }
 
 SecretResolver::~SecretResolver() {
+  // Others may still use the sources of one that was never started.
+  if (thread_.joinable()) Stop();
+}
+
+void SecretResolver::Interrupt() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
     wake_.notify_all();
   }
-  if (!thread_.joinable()) return;
   for (const Upkeep& upkeep : upkeeps_) upkeep.source->Interrupt();
-  thread_.join();
+}
+
+void SecretResolver::Stop() {
+  Interrupt();
+  if (thread_.joinable()) thread_.join();
 }
 
 void SecretResolver::Start() {
@@ -80,11 +88,26 @@ arrow::Result<std::string> SecretResolver::Resolve(std::string_view text) {
   {
     std::lock_guard lock(mutex_);
     auto found = entries_.find(text);
-    if (found != entries_.end()) return found->second.secret.value;
+    if (found != entries_.end()) {
+      found->second.used = true;
+      return found->second.secret.value;
+    }
   }
   ARROW_ASSIGN_OR_RAISE(std::optional<SecretReference> reference, ParseSecretReference(text));
   if (!reference) return std::string(LiteralValue(text));
   return Read(*reference);
+}
+
+arrow::Result<SecretValue> SecretResolver::Get(SecretSource* source,
+                                               const SecretReference& reference) {
+  arrow::Result<SecretValue> read = source->Get(reference);
+  // Of many settings the empty text means "not set", which for a token or a rule is "everybody".
+  if (read.ok() && read->value.empty()) {
+    return MakeError(ErrorCode::kBadArgument,
+                     "the secret " + reference.shown() +
+                         " is empty: give it a value, or leave out the setting that refers to it");
+  }
+  return read;
 }
 
 arrow::Result<std::string> SecretResolver::Read(const SecretReference& reference) {
@@ -102,7 +125,7 @@ arrow::Result<std::string> SecretResolver::Read(const SecretReference& reference
                            std::to_string(entries_.size()) + " references already");
     }
   }
-  ARROW_ASSIGN_OR_RAISE(SecretValue value, source->Get(reference));
+  ARROW_ASSIGN_OR_RAISE(SecretValue value, Get(source, reference));
   std::lock_guard lock(mutex_);
   const auto [it, is_new] = entries_.try_emplace(reference.text);
   // Another thread may have been faster; what it read is what everybody has.
@@ -114,7 +137,19 @@ arrow::Result<std::string> SecretResolver::Read(const SecretReference& reference
     woken_ = true;
     wake_.notify_all();
   }
+  it->second.used = true;
   return it->second.secret.value;
+}
+
+void SecretResolver::MarkUnused() {
+  std::lock_guard lock(mutex_);
+  for (auto& [text, entry] : entries_) entry.used = false;
+}
+
+void SecretResolver::ForgetUnused() {
+  std::lock_guard lock(mutex_);
+  std::erase_if(entries_, [](const auto& entry) { return !entry.second.used; });
+  RebuildRedactor(replaced_);
 }
 
 std::optional<MonotonicTime> SecretResolver::DueAfter(const SecretValue& value) const {
@@ -142,11 +177,8 @@ std::shared_ptr<const Redactor> SecretResolver::redactor() const {
   return redactor_;
 }
 
-bool SecretResolver::IsKnownSecret(std::string_view text) const { return redactor()->Knows(text); }
-
-std::string SecretResolver::Redact(std::string text) const {
-  const std::shared_ptr<const Redactor> current = redactor();
-  return current->empty() ? text : current->Redact(std::move(text));
+std::optional<std::string> SecretResolver::Redact(std::string_view text) const {
+  return redactor()->Redact(text);
 }
 
 void SecretResolver::RebuildRedactor(const std::vector<SecretValue>& also) {
@@ -199,22 +231,25 @@ SecretResolver::Outcome SecretResolver::Refresh(const SecretReference& reference
   std::string version;
   {
     std::lock_guard lock(mutex_);
-    const Entry& entry = entries_.find(reference.text)->second;
-    if (entry.failures == 0) version = entry.secret.version;
+    const auto found = entries_.find(reference.text);
+    if (found == entries_.end()) return Outcome::kSame;
+    if (found->second.failures == 0) version = found->second.secret.version;
   }
   if (!version.empty() && source->IsCurrent(reference, version)) {
     std::lock_guard lock(mutex_);
-    Entry& entry = entries_.find(reference.text)->second;
-    entry.due = DueAfter(entry.secret);
+    const auto found = entries_.find(reference.text);
+    if (found != entries_.end()) found->second.due = DueAfter(found->second.secret);
     return Outcome::kSame;
   }
-  return Store(reference.text, source->Get(reference));
+  return Store(reference.text, Get(source, reference));
 }
 
 SecretResolver::Outcome SecretResolver::Store(const std::string& text,
                                               const arrow::Result<SecretValue>& read) {
   std::lock_guard lock(mutex_);
-  Entry& entry = entries_.find(text)->second;
+  const auto found = entries_.find(text);
+  if (found == entries_.end()) return Outcome::kSame;
+  Entry& entry = found->second;
   if (!read.ok()) {
     TellFailure(&entry, read.status());
     return IsUnreachable(read.status()) ? Outcome::kUnreachable : Outcome::kFailed;

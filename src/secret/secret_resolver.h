@@ -68,27 +68,37 @@ struct StaleSecret {
 class SecretResolver {
  public:
   SecretResolver(SecretResolverOptions options, SecretResolverParts parts);
-  /// Interrupts the sources and waits for the thread.
+  /// Stops, if it was started.
   ~SecretResolver();
   SecretResolver(const SecretResolver&) = delete;
   SecretResolver& operator=(const SecretResolver&) = delete;
 
   /// Starts the thread. Call once.
   void Start();
+  /// For a stop: nothing is read again any more, and a reading that is under way returns soon, with
+  /// an error. Does not wait for it. Idempotent; from any thread.
+  void Interrupt();
+  /// Interrupts, and waits for the thread. What was resolved is still known, and redacted.
+  /// Idempotent; for one thread.
+  void Stop();
 
   /// What `text` means: the secret of a reference, or the text itself (see `LiteralValue`). Blocks,
   /// up to the source's bound, for a reference that was not resolved before. Errors: BAD_ARGUMENT
-  /// for a reference that is not well-formed, or to a Vault that is not set up; the source's. All
-  /// name the reference.
+  /// for a reference that is not well-formed, to a Vault that is not set up, or to an empty text;
+  /// the source's. All name the reference.
   arrow::Result<std::string> Resolve(std::string_view text);
+
+  /// Counts each reference as unused until it is resolved again.
+  void MarkUnused();
+  /// Forgets each reference that was not resolved since `MarkUnused`: it is not read again, not
+  /// stale, and not redacted any more.
+  void ForgetUnused();
 
   /// For health: what is stale, in the order of the references.
   std::vector<StaleSecret> status() const;
 
-  /// Whether `text` is a resolved secret of at least `kMinRedactedBytes`.
-  bool IsKnownSecret(std::string_view text) const;
-  /// `text` with every resolved secret in it replaced (see `Redactor`).
-  std::string Redact(std::string text) const;
+  /// `text` with every resolved secret in it replaced (see `Redactor`); empty: there is none in it.
+  std::optional<std::string> Redact(std::string_view text) const;
 
   /// Does what is due, and tells when there is something next; nothing where never. What the thread
   /// calls; a test calls it instead of `Start`. Blocks as the sources do.
@@ -103,6 +113,7 @@ class SecretResolver {
     WallTime stale_since;
     std::string reason;
     std::optional<MonotonicTime> logged;
+    bool used = true;  // since `MarkUnused`
   };
   /// A source's upkeep.
   struct Upkeep {
@@ -113,12 +124,14 @@ class SecretResolver {
 
   void Run();
   SecretSource* SourceOf(SecretScheme scheme) const;
+  /// What the source has; an empty text is an error.
+  static arrow::Result<SecretValue> Get(SecretSource* source, const SecretReference& reference);
   arrow::Result<std::string> Read(const SecretReference& reference);
   std::optional<MonotonicTime> DueAfter(const SecretValue& value) const;
   /// The references that are due, those that do not block first.
   std::vector<SecretReference> DueReferences() const;
   enum class Outcome { kSame, kChanged, kFailed, kUnreachable };
-  /// Reads one again.
+  /// Reads one again, unless it was forgotten meanwhile.
   Outcome Refresh(const SecretReference& reference);
   Outcome Store(const std::string& text, const arrow::Result<SecretValue>& read);
   void TellFailure(Entry* entry, const arrow::Status& status);
@@ -133,7 +146,7 @@ class SecretResolver {
 
   const SecretResolverOptions options_;
   const SecretResolverParts parts_;
-  std::vector<Upkeep> upkeeps_;  // only RunDue touches them
+  std::vector<Upkeep> upkeeps_;  // only RunDue changes them
   std::mutex run_mutex_;         // one RunDue at a time
 
   mutable std::mutex mutex_;

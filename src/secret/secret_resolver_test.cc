@@ -22,6 +22,7 @@ using Set = std::set<std::string>;
 class FakeSecrets : public SecretSource {
  public:
   arrow::Result<SecretValue> Get(const SecretReference& reference) override {
+    if (on_read_) on_read_();
     std::lock_guard lock(mutex_);
     ++reads_;
     if (interrupted_) return MakeError(ErrorCode::kShuttingDown, "stop");
@@ -54,6 +55,7 @@ class FakeSecrets : public SecretSource {
     interrupted_ = true;
   }
 
+  std::function<void()> on_read_;
   mutable std::mutex mutex_;
   std::map<std::string, std::string> values_;
   std::optional<milliseconds> refresh_ = milliseconds(10'000);
@@ -125,6 +127,26 @@ TEST_F(SecretResolverTest, NamesWhatIsMissing) {
   arrow::Status status = without.Resolve("vault:a/b#c").status();
   EXPECT_EQ(ErrorCodeOf(status), ErrorCode::kBadArgument);
   EXPECT_NE(status.message().find("vault:a/b#c"), std::string::npos);
+}
+
+TEST_F(SecretResolverTest, AnEmptySecretIsNone) {
+  environment_.values_["env:A"] = "";
+  files_.values_["file:/a"] = "";
+  vault_.values_["vault:a/b#c"] = "";
+  for (const char* text : {"env:A", "file:/a", "vault:a/b#c"}) {
+    const arrow::Status status = resolver().Resolve(text).status();
+    EXPECT_EQ(ErrorCodeOf(status), ErrorCode::kBadArgument) << text;
+    EXPECT_NE(status.message().find(std::string(text) + " is empty"), std::string::npos) << status;
+  }
+  // Nor is one that becomes empty.
+  files_.values_["file:/a"] = "value-before";
+  Resolve("file:/a");
+  files_.values_["file:/a"] = "";
+  clock_.Advance(seconds(10));
+  resolver().RunDue();
+  EXPECT_EQ(Resolve("file:/a"), "value-before");
+  ASSERT_EQ(resolver().status().size(), 1u);
+  EXPECT_NE(resolver().status()[0].reason.find("is empty"), std::string::npos);
 }
 
 TEST_F(SecretResolverTest, HasALimit) {
@@ -220,6 +242,40 @@ TEST_F(SecretResolverTest, AFailureKeepsTheOldValueAndIsTold) {
   EXPECT_FALSE(logger_.Contains("value-before"));
 }
 
+TEST_F(SecretResolverTest, ForgetsWhatNobodyAsksForAnyMore) {
+  files_.values_ = {{"file:/kept", "kept-value"}, {"file:/gone", "gone-value"}};
+  Resolve("file:/kept");
+  Resolve("file:/gone");
+  files_.values_.erase("file:/gone");
+  clock_.Advance(seconds(10));
+  resolver().RunDue();
+  resolver().ForgetUnused();
+  ASSERT_EQ(resolver().status().size(), 1u) << "both were asked for until then";
+  resolver().MarkUnused();
+  Resolve("file:/kept");
+  ASSERT_EQ(resolver().status().size(), 1u) << "not yet";
+  resolver().ForgetUnused();
+  EXPECT_TRUE(resolver().status().empty());
+  const int reads = files_.reads_;
+  clock_.Advance(seconds(60));
+  resolver().RunDue();
+  EXPECT_EQ(files_.reads_, reads + 1) << "only the one that is left";
+  EXPECT_EQ(resolver().Redact("kept-value gone-value"), "[secret] gone-value");
+  EXPECT_FALSE(resolver().Resolve("file:/gone").ok()) << "it is as if it had never been there";
+}
+
+TEST_F(SecretResolverTest, ForgetsDuringAReading) {
+  files_.values_["file:/a"] = "value-before";
+  Resolve("file:/a");
+  resolver().MarkUnused();
+  files_.on_read_ = [this] { resolver().ForgetUnused(); };
+  files_.values_["file:/a"] = "value-after";
+  clock_.Advance(seconds(10));
+  resolver().RunDue();
+  EXPECT_TRUE(changes_.empty());
+  EXPECT_FALSE(resolver().RunDue().has_value()) << "there is nothing left to read";
+}
+
 TEST_F(SecretResolverTest, RepeatedFailuresFillNoLog) {
   vault_.values_["vault:a/b#c"] = "value-before";
   Resolve("vault:a/b#c");
@@ -274,16 +330,13 @@ TEST_F(SecretResolverTest, KeepsLoginsUp) {
 }
 
 TEST_F(SecretResolverTest, RedactsWhatItResolved) {
-  EXPECT_EQ(resolver().Redact("a hidden-value b"), "a hidden-value b");
+  EXPECT_EQ(resolver().Redact("a hidden-value b"), std::nullopt);
   environment_.values_ = {{"env:A", "hidden-value"}, {"env:B", "short"}};
   Resolve("env:A");
   Resolve("env:B");
   Resolve("not-a-secret");
   EXPECT_EQ(resolver().Redact("a hidden-value b short not-a-secret"),
             "a [secret] b short not-a-secret");
-  EXPECT_TRUE(resolver().IsKnownSecret("hidden-value"));
-  EXPECT_FALSE(resolver().IsKnownSecret("hidden"));
-  EXPECT_FALSE(resolver().IsKnownSecret("not-a-secret"));
 }
 
 TEST_F(SecretResolverTest, AnOldValueIsRedactedUntilItsUsersKnow) {
@@ -298,7 +351,7 @@ TEST_F(SecretResolverTest, AnOldValueIsRedactedUntilItsUsersKnow) {
   resolver().RunDue();
   ASSERT_EQ(changes_.size(), 1u);
   EXPECT_EQ(resolver().Redact("new-secret-value"), "[secret]");
-  EXPECT_FALSE(resolver().IsKnownSecret("old-secret-value"));
+  EXPECT_EQ(resolver().Redact("old-secret-value"), std::nullopt);
 }
 
 TEST_F(SecretResolverTest, ItsThreadReadsAgainAndStops) {
@@ -326,9 +379,17 @@ TEST_F(SecretResolverTest, ItsThreadReadsAgainAndStops) {
   changed.wait(lock, [&] { return is_changed; });
   lock.unlock();
   EXPECT_EQ(resolver->Resolve("file:/a").ValueOrDie(), "new-secret-value");
-  resolver.reset();
+  resolver->Stop();
+  resolver->Stop();
   EXPECT_TRUE(files_.interrupted_);
   EXPECT_TRUE(vault_.interrupted_);
+  EXPECT_EQ(resolver->Redact("new-secret-value"), "[secret]") << "also after its stop";
+}
+
+TEST_F(SecretResolverTest, AnInterruptEndsAReadingOfOthers) {
+  vault_.values_["vault:a/b#c"] = "some-value";
+  resolver().Interrupt();
+  EXPECT_EQ(ErrorCodeOf(resolver().Resolve("vault:a/b#c").status()), ErrorCode::kShuttingDown);
 }
 
 }  // namespace

@@ -187,7 +187,8 @@ arrow::Status VaultChannel::ErrorOf(const VaultCall& call, int status,
                                     const std::string& body) const {
   std::vector<std::string> secrets = call.secrets;
   secrets.push_back(call.token);
-  const std::string says = Redactor(std::move(secrets)).Redact(ParseErrors(body));
+  std::string says = ParseErrors(body);
+  if (auto redacted = Redactor(std::move(secrets)).Redact(says)) says = *std::move(redacted);
   std::string message =
       "Vault refuses " + call.what + ": " + std::to_string(status) + ", " + MeaningOf(status);
   if (!says.empty()) message += " (\"" + ForPeople(says, kMaxShownErrorBytes) + "\")";

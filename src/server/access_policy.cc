@@ -40,8 +40,10 @@ arrow::Result<AuthenticatorPtr> MakeJwt(const Settings& settings, const PolicyPa
   using Kind = access::JwtKeySource::Kind;
   std::vector<access::JwtKeySource> sources;
   const auto add = [&](Kind kind, const char* name) {
-    std::string text = settings.GetString("auth.jwt", name);
-    if (!text.empty()) sources.push_back({kind, std::string("auth.jwt.") + name, std::move(text)});
+    // A key that is set and empty is a mistake, and not left out.
+    const Value& text = settings.Get("auth.jwt", name);
+    if (text.is_null()) return;
+    sources.push_back({kind, std::string("auth.jwt.") + name, text.as_string()});
   };
   add(Kind::kPem, "public_key");
   add(Kind::kJwks, "jwks");
@@ -52,6 +54,7 @@ arrow::Result<AuthenticatorPtr> MakeJwt(const Settings& settings, const PolicyPa
                      "secret");
   }
   ARROW_ASSIGN_OR_RAISE(auto keys, access::JwtKeys::Make(sources));
+  for (const std::string& line : keys->skipped()) parts.logger->Info(line);
   access::JwtOptions options;
   options.header = settings.GetString("auth", "header");
   options.rules.issuers = ToStrings(settings.Get("auth.jwt", "issuers"));

@@ -19,6 +19,7 @@ namespace longbow::server {
 struct PolicyParts {
   const Clock* clock = nullptr;  ///< outlives the policy
   Random* random = nullptr;
+  Logger* logger = nullptr;  ///< not null; used by `MakePolicy` only
   /// What a module brings; null where none does.
   std::shared_ptr<Authenticator> of_module;
 };

@@ -9,6 +9,7 @@
 #include "config/document.h"
 #include "config/environment.h"
 #include "config/resolve.h"
+#include "server/core_dumps.h"
 #include "server/memory_guard.h"
 
 namespace longbow::server {
@@ -78,6 +79,9 @@ arrow::Result<Configuration> LoadConfiguration(const ConfigurationRequest& reque
   ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
 
   config::CheckedSettings server = CheckServerSection(request, document);
+  // Before modules are loaded and secrets are read.
+  arrow::Status no_dumps;
+  if (!server.settings.GetBool("server", "core_dumps")) no_dumps = ForbidCoreDumps();
   Configuration configuration;
   configuration.modules = std::make_unique<ModuleSet>();
   arrow::Status loaded = LoadModules(request, server.settings, configuration.modules.get());
@@ -97,6 +101,7 @@ arrow::Result<Configuration> LoadConfiguration(const ConfigurationRequest& reque
   auto options = MakeNodeOptions(configuration.settings, sources);
   if (!options.ok()) return configuration.secrets->Redacted(options.status());
   configuration.options = *std::move(options);
+  if (!no_dumps.ok()) configuration.options.warnings.push_back(no_dumps.message());
   return configuration;
 }
 

@@ -75,7 +75,7 @@ Node::Node(Configuration configuration, std::unique_ptr<telemetry::Log> log, Mon
 Node::~Node() { Shutdown(); }
 
 arrow::Status Node::MakeParts() {
-  log_->SetRedact([this](std::string* line) { secrets_->Redact(line); });
+  log_->SetRedact([secrets = secrets_](std::string_view text) { return secrets->Redact(text); });
   health_ = std::make_unique<flight::NodeHealth>(&clock_, &logger());
   ARROW_ASSIGN_OR_RAISE(telemetry_, NodeTelemetry::Make(options_, log_.get(), &clock_, &random_));
   ARROW_RETURN_NOT_OK(modules_->Register(this, &logger(), registry_.get()));
@@ -100,9 +100,13 @@ arrow::Status Node::MakeParts() {
   parts.logger = &log_->component("flight");
   parts.gate = gate_.get();
   parts.health = health_.get();
-  parts.problems = [this] { return secrets_->problems(); };
+  parts.problems = [this] { return Problems(); };
   parts.observer = &telemetry_->journal();
   parts.tracer = &telemetry_->tracer();
+  parts.open_calls = [this] {
+    const transport::Server* server = serving_.load();
+    return server == nullptr ? 0 : server->open_calls();
+  };
   dispatcher_ = flight::Dispatcher::Make(options_.dispatcher, parts);
   MakeView();
   return arrow::Status::OK();
@@ -118,7 +122,16 @@ arrow::Status Node::CheckIdentity() const {
 }
 
 PolicyParts Node::MakePolicyParts() {
-  return {.clock = &clock_, .random = &random_, .of_module = registry_->authenticator()};
+  return {.clock = &clock_,
+          .random = &random_,
+          .logger = &logger(),
+          .of_module = registry_->authenticator()};
+}
+
+std::vector<std::string> Node::Problems() const {
+  std::vector<std::string> problems = problems_.all();
+  for (std::string& problem : secrets_->problems()) problems.push_back(std::move(problem));
+  return problems;
 }
 
 void Node::MakeView() {
@@ -143,7 +156,7 @@ void Node::MakeView() {
   parts.process = &telemetry_->process();
   parts.transport = [this]() -> const transport::Server* { return serving_.load(); };
   parts.location = [this] { return serving_.load() == nullptr ? std::string() : location_; };
-  parts.problems = [this] { return secrets_->problems(); };
+  parts.problems = [this] { return Problems(); };
   view_ = std::make_unique<NodeView>(std::move(parts));
 }
 
@@ -177,6 +190,7 @@ arrow::Status Node::Start() {
   health_->SetReadyCallback([this](bool ready) { server_->SetServing(ready); });
   health_->SetState(flight::NodeState::kServing);
   LogReady();
+  TellUnusedLevels(log_.get());
   return arrow::Status::OK();
 }
 
@@ -237,6 +251,7 @@ void Node::MakeReload() {
   targets.modules = modules_.get();
   targets.server = server_.get();
   targets.http = http_.get();
+  targets.problems = &problems_;
   reload_ = std::make_unique<NodeReload>(std::move(request_), std::move(sections_),
                                          std::move(tables_), std::move(targets));
 }
@@ -291,8 +306,10 @@ void Node::WaitForWork() {
 }
 
 std::string Node::shutdown_step() const {
-  const std::string module = modules_->stopping();
-  return module.empty() ? shutdown_step_.load() : "the module " + module + " to stop";
+  const std::string step = shutdown_step_.load();
+  if (!step.empty()) return step;
+  const std::string module = modules_->busy();
+  return module.empty() ? "changed settings or secrets to be read" : module;
 }
 
 void Node::Shutdown() {
@@ -300,6 +317,9 @@ void Node::Shutdown() {
   shut_down_ = true;
   const MonotonicTime begin = clock_.Now();
   health_->SetState(flight::NodeState::kStopping);
+  // What is under way gets the grace time, too: a module may be in the middle of it.
+  if (reload_ != nullptr) reload_->BeginStop();
+  secrets_->Interrupt();
   if (server_ != nullptr) {
     dispatcher_->BeginShutdown();
     tasks_->BeginShutdown();
@@ -313,9 +333,13 @@ void Node::Shutdown() {
     shutdown_step_ = "calls to end";
     transport_down.get();
   }
+  shutdown_step_ = "";
+  if (reload_ != nullptr) reload_->WaitForEnd();
+  secrets_->StopWatching();
   shutdown_step_ = "housekeeping to end";
   housekeeper_.reset();
   if (tasks_ != nullptr) tasks_->Shutdown();
+  shutdown_step_ = "";
   modules_->Stop();
   if (server_ != nullptr) {
     logger().Info("longbow has stopped in " + Milliseconds(clock_.Now() - begin) + " ms",
@@ -327,9 +351,6 @@ void Node::Shutdown() {
   serving_ = nullptr;
   measures_.reset();
   http_.reset();
-  // No line can have a secret any more, and nobody asks for one.
-  log_->SetRedact({});
-  secrets_->StopWatching();
 }
 
 }  // namespace longbow::server

@@ -5,11 +5,13 @@
 ///   1. `Make` takes a checked configuration, makes all parts, and registers the modules.
 ///   2. `Start` listens, for Flight and HTTP, and answers NOT_READY; starts the modules in order,
 ///      each with a deadline; then serves, tells gRPC's health service, and logs one line.
-///   3. `Shutdown`: `/ready` and the health service say "not serving"; new calls are refused with
-///      SHUTTING_DOWN; tasks that no thread has begun are cancelled; running calls and tasks may go
-///      on for the grace time; then tasks are cancelled, which ends the calls that wait for them;
-///      what is still open is cut off; modules are stopped in the reverse order.
+///   3. `Shutdown`: `/ready` and the health service say "not serving"; changed settings and secrets
+///      are not taken over any more; new calls are refused with SHUTTING_DOWN; tasks that no thread
+///      has begun are cancelled; running calls and tasks may go on for the grace time; then tasks
+///      are cancelled, which ends the calls that wait for them; what is still open is cut off; what
+///      was taking over changes has ended; modules are stopped in the reverse order.
 ///   4. The destructor shuts down if need be, and destroys all in the reverse order of making.
+///      Secrets are kept out of the log until its last line.
 #pragma once
 
 #include <atomic>
@@ -26,6 +28,7 @@
 #include "server/configuration.h"
 #include "server/housekeeper.h"
 #include "server/memory_guard.h"
+#include "server/node_problems.h"
 #include "server/node_reload.h"
 #include "server/node_telemetry.h"
 #include "server/node_view.h"
@@ -33,7 +36,7 @@
 
 namespace longbow::server {
 
-/// For one thread at a time, but for `shutdown_step`.
+/// For one thread at a time, but for `Reload` and `shutdown_step`.
 class Node : private ModuleHost {
  public:
   /// \param log its lines, from the first to the last
@@ -52,11 +55,13 @@ class Node : private ModuleHost {
   /// more, unless a module hangs (see `hung`).
   arrow::Status Start();
 
-  /// The operator has changed files: settings that are reloadable, and the log's file. Blocks.
+  /// The operator has changed files: settings that are reloadable, and the log's file. From any
+  /// thread after `Start`; from `Shutdown` on it does nothing. Blocks, for ever where a module or a
+  /// disk hangs.
   void Reload();
 
-  /// Blocks for the grace time, as long as calls are open or tasks work, and until the modules have
-  /// stopped. Idempotent.
+  /// Blocks for the grace time, as long as calls are open or tasks work, and until a `Reload` has
+  /// ended and the modules have stopped. Idempotent.
   void Shutdown();
 
   /// Whether a module has not come back from its start: then only the process's end is left.
@@ -91,6 +96,7 @@ class Node : private ModuleHost {
   /// Until nothing is at work, or the grace is over.
   void WaitForWork();
   PolicyParts MakePolicyParts();
+  std::vector<std::string> Problems() const;
 
   // ModuleHost
   ModuleContext ContextOf(const LoadedModule& module) override;
@@ -106,7 +112,8 @@ class Node : private ModuleHost {
   config::SettingTables tables_;
   const Settings settings_;
   NodeOptions options_;
-  std::unique_ptr<NodeSecrets> secrets_;
+  std::shared_ptr<NodeSecrets> secrets_;  // also the log's, which hides what they know
+  NodeProblems problems_;
   std::unique_ptr<NodeTelemetry> telemetry_;
   std::unique_ptr<flight::NodeHealth> health_;
   std::vector<std::unique_ptr<Metrics>> module_metrics_;
@@ -126,7 +133,7 @@ class Node : private ModuleHost {
   std::string location_;
   std::atomic<const transport::Server*> serving_{nullptr};  ///< for those who look, on any thread
   std::atomic<int64_t> trims_{0};
-  std::atomic<const char*> shutdown_step_{""};
+  std::atomic<const char*> shutdown_step_{"its stop to begin"};  ///< empty: what modules do
   bool shut_down_ = false;
 };
 

@@ -7,6 +7,10 @@ namespace {
 
 double ToDouble(int64_t value) { return static_cast<double>(value); }
 
+double UnixSeconds(WallTime time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
 }  // namespace
 
 void Node::Measure() {
@@ -26,12 +30,33 @@ void Node::Measure() {
   };
   limit("task_threads_limit", "Threads that may run tasks", options_.tasks.threads);
   limit("tasks_queued_limit", "Tasks that may wait for a thread", options_.tasks.queue_length);
+  limit("task_threads_per_principal_limit", "Threads that may run tasks of one caller",
+        options_.tasks.threads_per_principal);
+  limit("tasks_queued_per_principal_limit", "Tasks of one caller that may wait for a thread",
+        options_.tasks.queue_per_principal);
+  to.AddGaugeFunction("short_work_queued", "Short work of calls that waits for a thread",
+                      counts(&TaskCounts::short_queued));
+  to.AddGaugeFunction("authentications_queued",
+                      "Calls that wait for a thread that asks a module who calls",
+                      counts(&TaskCounts::unknown_queued));
+  limit("authentications_queued_limit",
+        "Calls that may wait for a thread that asks a module who calls",
+        options_.tasks.unknown_queue);
+  limit("calls_open_limit", "Calls that may be open, the waiting ones included",
+        options_.dispatcher.max_open_calls);
+  limit("calls_waiting_limit", "Calls of each kind that may wait for their turn",
+        options_.dispatcher.admission.waiting);
   limit("results_waiting_limit_bytes", "Bytes of results that may wait for their readers",
         options_.tasks.waiting_bytes);
   limit("connections_limit", "Connections of Flight clients that may be open",
         options_.transport.max_connections);
   to.AddGaugeFunction("connections_open", "Connections of Flight clients that are open",
                       [this] { return ToDouble(server_->open_connections()); });
+  if (server_->tls_expiry()) {
+    to.AddGaugeFunction("tls_certificate_expiry_timestamp_seconds",
+                        "When the certificates of Flight's listener expire, in Unix time",
+                        [this] { return UnixSeconds(*server_->tls_expiry()); });
+  }
   for (size_t i = 0; i < flight::kCallKinds; ++i) {
     const auto kind = static_cast<flight::CallKind>(i);
     const MetricLabels labels = {{"kind", std::string(flight::CallKindName(kind))}};

@@ -5,11 +5,16 @@
 #include <utility>
 #include <vector>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <unistd.h>
 
 #include <longbow/error.h>
 
+#include "access/token_authenticator.h"
+#include "config/check.h"
 #include "config/problem.h"
+#include "http/host_names.h"
 #include "server/access_policy.h"
 #include "server/trace_settings.h"
 #include "telemetry/logger.h"
@@ -66,9 +71,18 @@ std::optional<transport::TlsOptions> ReadTls(const Settings& settings,
   return tls;
 }
 
-// Whether only this machine can reach it.
-bool IsLoopback(std::string_view host) {
-  return host == "localhost" || host == "::1" || host == "[::1]" || host.starts_with("127.");
+// Whether only this machine can reach it. A name may lead anywhere, whatever it begins with.
+bool IsLoopback(const std::string& host) {
+  constexpr uint32_t kNet = 127;
+  // inet_pton() would stop at a zero byte.
+  if (host.find('\0') != std::string::npos) return false;
+  in_addr four = {};
+  if (inet_pton(AF_INET, host.c_str(), &four) == 1) return ntohl(four.s_addr) >> 24 == kNet;
+  const bool has_brackets = host.starts_with('[') && host.ends_with(']');
+  const std::string bare = has_brackets ? host.substr(1, host.size() - 2) : host;
+  in6_addr six = {};
+  if (inet_pton(AF_INET6, bare.c_str(), &six) == 1) return IN6_IS_ADDR_LOOPBACK(&six);
+  return host == "localhost";
 }
 
 std::string MachineName() {
@@ -117,7 +131,6 @@ void ReadAddresses(const Settings& settings, NodeOptions* options, std::vector<P
 
 void ReadTransport(const Settings& settings, transport::ServerOptions* options) {
   options->max_message_bytes = settings.GetInt(kSection, "max_message_bytes");
-  options->memory_quota_bytes = settings.GetInt(kSection, "grpc_memory_bytes");
   options->max_threads = GetSmallInt(settings, "grpc_threads");
   options->max_connections = GetSmallInt(settings, "max_connections");
   options->max_concurrent_streams = GetSmallInt(settings, "max_concurrent_streams");
@@ -125,6 +138,7 @@ void ReadTransport(const Settings& settings, transport::ServerOptions* options) 
   options->max_connection_idle_sec = GetSmallInt(settings, "max_connection_idle_sec");
   options->keepalive_time_sec = GetSmallInt(settings, "keepalive_time_sec");
   options->keepalive_timeout_sec = GetSmallInt(settings, "keepalive_timeout_sec");
+  options->request_timeout = std::chrono::seconds(settings.GetInt(kSection, "request_timeout_sec"));
   options->max_metadata_bytes = GetSmallInt(settings, "max_metadata_bytes");
 }
 
@@ -144,6 +158,9 @@ void ReadTasks(const Settings& settings, TaskLimits* limits) {
       ShareOf(settings, "task_threads_per_principal", limits->threads, 0.75);
   limits->queue_per_principal =
       ShareOf(settings, "task_queue_per_principal", limits->queue_length, 0.5);
+  // Until it is known who calls, all are one caller.
+  limits->unknown_threads = std::max(1, limits->threads / 2);
+  limits->unknown_queue = std::max(1, limits->queue_length / 2);
   limits->waiting_bytes = settings.GetInt(kSection, "task_waiting_bytes");
   limits->max_tasks = GetSmallInt(settings, "task_max_count");
   limits->buffer_bytes = settings.GetInt(kSection, "task_buffer_bytes");
@@ -185,16 +202,44 @@ void ReadMemory(const Settings& settings, int64_t available_bytes, MemoryMarks* 
   }
 }
 
-void ReadHttp(const Settings& settings, NodeOptions* options) {
+// The names by which the endpoint may be asked: those of the settings, and the node's own.
+std::vector<std::string> ReadAllowedHosts(const Settings& settings,
+                                          const std::string& advertise_host,
+                                          std::vector<Problem>* problems) {
+  std::vector<std::string> hosts = config::ToStrings(settings.Get("http", "allowed_hosts"));
+  for (const std::string& host : hosts) {
+    if (host == http::kAnyHost || http::IsHostName(host)) continue;
+    problems->push_back({"", "http.allowed_hosts has '" + host +
+                                 "'; it must be a host's name without a port, or * for any; "
+                                 "addresses are allowed anyway"});
+  }
+  for (const std::string& own : {MachineName(), advertise_host}) {
+    // Nothing but the setting itself may allow any.
+    if (http::IsHostName(own)) hosts.push_back(own);
+  }
+  return hosts;
+}
+
+void ReadHttp(const Settings& settings, NodeOptions* options, std::vector<Problem>* problems) {
   const Value& port = settings.Get("http", "port");
   if (port.is_null()) return;
   http::HttpServerOptions http;
   http.host = settings.GetString("http", "host");
   http.port = static_cast<int>(port.as_int());
+  http.allowed_hosts = ReadAllowedHosts(settings, options->advertise_host, problems);
   http.max_connections = static_cast<int>(settings.GetInt("http", "max_connections"));
   http.request_timeout_sec = static_cast<int>(settings.GetInt("http", "request_timeout_sec"));
+  auto token = MakeHttpToken(settings);
+  if (!token.ok()) {
+    problems->push_back({"", token.status().message()});
+  } else if (token->empty() && !IsLoopback(http.host)) {
+    options->warnings.push_back(
+        "http.host is '" + http.host +
+        "', which others can reach, and there is no http.token: they can read metrics, paths and "
+        "the names of callers; set http.token, or let nobody reach it who may not know that");
+  }
+  options->http_token = std::move(token).ValueOr("");
   options->http = std::move(http);
-  options->http_token = settings.GetString("http", "token");
 }
 
 void ReadLog(const Settings& settings, NodeOptions* options, std::vector<Problem>* problems) {
@@ -247,10 +292,13 @@ arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings, const Optio
   ReadTasks(settings, &options.tasks);
   ReadDispatcher(settings, &options.dispatcher);
   ReadMemory(settings, sources.available_memory_bytes, &options.memory, &problems);
-  ReadHttp(settings, &options);
+  const Value& grpc_memory = settings.Get(kSection, "grpc_memory_bytes");
+  options.transport.memory_quota_bytes =
+      grpc_memory.is_null() ? options.memory.high_bytes / 2 : grpc_memory.as_int();
+  ReadHttp(settings, &options, &problems);
   ReadLog(settings, &options, &problems);
   ReadProcess(settings, &options);
-  options.trace = MakeTracerOptions(settings, sources.environment, &options.warnings);
+  options.trace = MakeTracerOptions(settings, sources.environment, &options.warnings, &problems);
   ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
   return options;
 }
@@ -260,6 +308,18 @@ arrow::Result<std::optional<transport::TlsOptions>> MakeTlsOptions(const Setting
   auto tls = ReadTls(settings, &problems);
   ARROW_RETURN_NOT_OK(config::ProblemsToStatus(problems));
   return tls;
+}
+
+arrow::Result<std::string> MakeHttpToken(const Settings& settings) {
+  const Value& token = settings.Get("http", "token");
+  if (token.is_null()) return std::string();
+  constexpr size_t kMinBytes = access::TokenAuthenticator::kMinTokenBytes;
+  if (token.as_string().size() < kMinBytes) {
+    return MakeError(ErrorCode::kBadArgument,
+                     "http.token is shorter than " + std::to_string(kMinBytes) +
+                         " characters: make one with 'openssl rand -hex 32', or leave it out");
+  }
+  return token.as_string();
 }
 
 arrow::Result<telemetry::ComponentLevels> MakeComponentLevels(const Settings& settings) {

@@ -66,6 +66,9 @@ arrow::Result<NodeOptions> MakeNodeOptions(const Settings& settings, const Optio
 
 /// The TLS texts alone, to take over new ones; nothing where TLS is off. Errors as above.
 arrow::Result<std::optional<transport::TlsOptions>> MakeTlsOptions(const Settings& settings);
+/// The token that the HTTP endpoint asks for; empty where none is set. Errors: BAD_ARGUMENT for one
+/// that is shorter than a caller's may be; no value is shown.
+arrow::Result<std::string> MakeHttpToken(const Settings& settings);
 /// The part of the log's options that can be changed while it is written. Errors: BAD_ARGUMENT for
 /// a level of a component that is none.
 arrow::Result<telemetry::ComponentLevels> MakeComponentLevels(const Settings& settings);

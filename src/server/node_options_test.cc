@@ -23,7 +23,8 @@ using ::testing::Not;
 
 constexpr int64_t kMiB = int64_t{1} << 20;
 
-arrow::Result<NodeOptions> Options(const std::string& server_section) {
+arrow::Result<NodeOptions> Options(const std::string& server_section,
+                                   std::map<std::string, std::string> environment = {}) {
   std::vector<config::Problem> problems;
   const auto document = config::ParseToml("[server]\n" + server_section, "longbow.toml", &problems);
   auto checked = config::CheckSettings(document, config::CoreSections());
@@ -34,6 +35,7 @@ arrow::Result<NodeOptions> Options(const std::string& server_section) {
                         ResolveAll(checked.tables, config::CoreSections(), &secrets));
   OptionSources sources;
   sources.available_memory_bytes = 1000 * kMiB;
+  sources.environment = std::move(environment);
   return MakeNodeOptions(settings, sources);
 }
 
@@ -47,7 +49,7 @@ TEST(NodeOptionsTest, HasTheSameDefaultsAsTheParts) {
   EXPECT_EQ(AdvertisedUri(*options, 17001), "grpc://127.0.0.1:17001");
   const transport::ServerOptions transport;
   EXPECT_EQ(options->transport.max_message_bytes, transport.max_message_bytes);
-  EXPECT_EQ(options->transport.memory_quota_bytes, transport.memory_quota_bytes);
+  EXPECT_EQ(options->transport.memory_quota_bytes, options->memory.high_bytes / 2);
   EXPECT_EQ(options->transport.max_threads, transport.max_threads);
   EXPECT_EQ(options->transport.max_connections, transport.max_connections);
   EXPECT_EQ(options->transport.max_concurrent_streams, transport.max_concurrent_streams);
@@ -55,10 +57,13 @@ TEST(NodeOptionsTest, HasTheSameDefaultsAsTheParts) {
   EXPECT_EQ(options->transport.max_connection_idle_sec, transport.max_connection_idle_sec);
   EXPECT_EQ(options->transport.keepalive_time_sec, transport.keepalive_time_sec);
   EXPECT_EQ(options->transport.keepalive_timeout_sec, transport.keepalive_timeout_sec);
+  EXPECT_EQ(options->transport.request_timeout, transport.request_timeout);
   EXPECT_EQ(options->transport.max_metadata_bytes, transport.max_metadata_bytes);
   const TaskLimits tasks;
   EXPECT_EQ(options->tasks.threads, tasks.threads);
   EXPECT_EQ(options->tasks.queue_length, tasks.queue_length);
+  EXPECT_EQ(options->tasks.unknown_threads, tasks.unknown_threads);
+  EXPECT_EQ(options->tasks.unknown_queue, tasks.unknown_queue);
   EXPECT_EQ(options->tasks.max_tasks, tasks.max_tasks);
   EXPECT_EQ(options->tasks.buffer_bytes, tasks.buffer_bytes);
   EXPECT_EQ(options->tasks.repeatable_bytes, tasks.repeatable_bytes);
@@ -171,12 +176,92 @@ TEST(NodeOptionsTest, ACallerWithANameHasAShareOfTheThreads) {
   EXPECT_EQ(options->tasks.threads_per_principal, 8);
 }
 
+TEST(NodeOptionsTest, TheEndpointIsAskedByNamesOfTheNode) {
+  char machine[256] = {};
+  ASSERT_EQ(gethostname(machine, sizeof(machine) - 1), 0);
+  auto options = Options(
+      "advertise_host = 'node.example'\n[http]\nport = 0\nallowed_hosts = ['A.example', '*']");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(options->http->allowed_hosts, ElementsAre("A.example", "*", machine, "node.example"));
+  // What is advertised opens nothing by accident.
+  options = Options("advertise_host = '*'\n[http]\nport = 0");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(options->http->allowed_hosts, ElementsAre(machine));
+  for (const char* wrong : {"a.example:80", "http://a.example", "*.example", "", "[::1]"}) {
+    const auto refused =
+        Options("[http]\nport = 0\nallowed_hosts = ['" + std::string(wrong) + "']");
+    EXPECT_THAT(refused.status().message(),
+                AllOf(HasSubstr("http.allowed_hosts has '" + std::string(wrong) + "'"),
+                      HasSubstr("without a port")));
+  }
+}
+
+TEST(NodeOptionsTest, OnlyAddressesOfThisMachineNeedNoTls) {
+  for (const char* host : {"127.0.0.1", "127.255.1.2", "::1", "[::1]", "0:0::1", "localhost"}) {
+    const auto options = Options("listen_host = '" + std::string(host) + "'");
+    EXPECT_TRUE(options.ok()) << host << ": " << options.status();
+  }
+  for (const char* host : {"127.evil.example", "127.0.0.1.evil.example", "127.1", "128.0.0.1",
+                           "localhost.example", "::2", "node.example"}) {
+    const auto options = Options("listen_host = '" + std::string(host) + "'");
+    EXPECT_THAT(options.status().message(),
+                AllOf(HasSubstr(host), HasSubstr("allow_plaintext = true")));
+  }
+  EXPECT_FALSE(Options("listen_host = \"127.0.0.1\\u0000.evil.example\"").ok());
+}
+
+TEST(NodeOptionsTest, AnOpenEndpointWithoutATokenIsAWarning) {
+  auto options = Options("[http]\nport = 0\nhost = '0.0.0.0'");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(options->warnings,
+              ElementsAre(AllOf(HasSubstr("http.host is '0.0.0.0'"), HasSubstr("set http.token"))));
+  options = Options("[http]\nport = 0\nhost = '127.evil.example'");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(options->warnings, ElementsAre(HasSubstr("127.evil.example")));
+  for (const char* good : {"host = '127.0.0.1'", "host = 'localhost'",
+                           "host = '0.0.0.0'\ntoken = 'a-token-0123456789'"}) {
+    options = Options("[http]\nport = 0\n" + std::string(good));
+    ASSERT_TRUE(options.ok()) << options.status();
+    EXPECT_THAT(options->warnings, ElementsAre()) << good;
+  }
+}
+
+TEST(NodeOptionsTest, TheEndpointsTokenIsAsGoodAsACallers) {
+  EXPECT_THAT(Options("[http]\nport = 0\ntoken = ''").status().message(),
+              HasSubstr("http.token is shorter than 16 characters"));
+  for (const char* wrong : {"sh0rt!x", "fifteen-letters"}) {
+    const auto options = Options("[http]\nport = 0\ntoken = '" + std::string(wrong) + "'");
+    EXPECT_THAT(options.status().message(), AllOf(HasSubstr("http.token "), Not(HasSubstr(wrong))));
+  }
+  const auto options = Options("[http]\nport = 0\ntoken = 'sixteen-letters!'");
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_EQ(options->http_token, "sixteen-letters!");
+}
+
 TEST(NodeOptionsTest, LevelsOfComponents) {
   auto options = Options("[log]\nlevels = ['sql=debug', 'transport=error']");
   ASSERT_TRUE(options.ok()) << options.status();
   EXPECT_EQ(options->log.component_levels.at("sql"), LogLevel::kDebug);
   EXPECT_EQ(options->log.component_levels.at("transport"), LogLevel::kError);
   EXPECT_THAT(Options("[log]\nlevels = ['sql']").status().message(), HasSubstr("log.levels has"));
+}
+
+TEST(NodeOptionsTest, AWrongTraceSettingIsAProblemAndAWrongVariableAWarning) {
+  const std::string wrong = "ftp://secret@collector";
+  auto options = Options("", {{"OTEL_EXPORTER_OTLP_ENDPOINT", wrong}});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(options->warnings,
+              ElementsAre(AllOf(HasSubstr("OTEL_EXPORTER_OTLP_ENDPOINT is ignored"),
+                                Not(HasSubstr("secret")))));
+  options = Options("[trace]\nendpoint = '" + wrong + "'");
+  EXPECT_THAT(options.status().message(),
+              AllOf(HasSubstr("trace.endpoint cannot be used: "), Not(HasSubstr("secret"))));
+  // The setting replaces the variable, and with it what is wrong there.
+  options = Options("[trace]\nendpoint = 'http://collector:4317'",
+                    {{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", wrong}});
+  ASSERT_TRUE(options.ok()) << options.status();
+  EXPECT_THAT(options->warnings, ElementsAre());
+  EXPECT_EQ(options->trace.otlp.endpoint, "http://collector:4317");
 }
 
 }  // namespace

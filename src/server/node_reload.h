@@ -1,11 +1,17 @@
 /// \file
 /// Takes over what has changed while a node runs: settings that were read again, and secrets.
+///
+/// What can change has parts: who may do what, the HTTP endpoint's token, the log, TLS, and what
+/// modules have. Each is taken over by itself, so that a broken certificate does not keep a token
+/// alive that was taken away. One that cannot be stays as it was, and is a problem of the node
+/// until a later change is taken over; the log says why.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <string>
 #include <vector>
 
 #include <arrow/status.h>
@@ -15,6 +21,7 @@
 #include "server/access_policy.h"
 #include "server/call_journal.h"
 #include "server/configuration.h"
+#include "server/node_problems.h"
 #include "server/operations_endpoint.h"
 #include "telemetry/logger.h"
 #include "transport/server.h"
@@ -31,6 +38,7 @@ struct ReloadTargets {
   ModuleSet* modules = nullptr;
   transport::Server* server = nullptr;
   OperationsEndpoint* http = nullptr;  ///< may be null
+  NodeProblems* problems = nullptr;
 };
 
 /// Thread-safe: one change at a time.
@@ -39,23 +47,53 @@ class NodeReload {
   NodeReload(ConfigurationRequest request, std::vector<SettingsSection> sections,
              config::SettingTables tables, ReloadTargets targets);
 
-  /// The operator asks for it: files are read again, and the log's file is opened anew. Where
-  /// something is wrong, all stays as it is, and the log says what. Blocks.
+  /// The operator asks for it: files are read again, and the log's file is opened anew. Where they
+  /// cannot be read, all stays as it is, and the log says why. Blocks, as long as a module does.
   void ReadAgain();
-  /// A secret has a new value. Blocks.
+  /// A secret has a new value. Blocks, as long as a module does.
   void SecretsChanged();
 
+  /// The node stops: from now on, nothing is taken over. Does not wait for what is under way.
+  void BeginStop();
+  /// Blocks until nothing is being taken over. After `BeginStop`.
+  void WaitForEnd();
+
  private:
-  arrow::Status Apply(const config::SettingTables& tables);
-  arrow::Status ApplyTls(const Settings& settings);
-  void ApplyLog(const Settings& settings, telemetry::ComponentLevels levels);
+  /// What is taken over at once, or not at all.
+  struct Part {
+    std::string name;  ///< for the log
+    std::string what;  ///< for people, behind "changed"
+    std::vector<SettingsSection> sections;
+    arrow::Status (NodeReload::*apply)(const config::SettingTables& tables, const Part& part);
+  };
+  /// Names of parts and settings.
+  struct Outcome {
+    std::vector<std::string> failed;
+    std::vector<std::string> changed;
+    std::vector<std::string> need_restart;
+  };
+
+  void AddPart(std::string name, std::string what, std::vector<std::string> sections,
+               decltype(Part::apply) apply);
+  enum class Cause { kSettings, kSecrets };
+  /// Has `tables_` follow `wanted`, part by part, with the secrets of now.
+  Outcome Apply(const config::SettingTables& wanted, Cause cause);
+  void TellRead(const Outcome& outcome);
+  void SetProblem(const Part& part, Cause cause, bool settings_changed, bool is_used);
+  arrow::Status ApplyPolicy(const config::SettingTables& tables, const Part& part);
+  arrow::Status ApplyHttp(const config::SettingTables& tables, const Part& part);
+  arrow::Status ApplyLog(const config::SettingTables& tables, const Part& part);
+  arrow::Status ApplyTls(const config::SettingTables& tables, const Part& part);
+  arrow::Status ApplyModules(const config::SettingTables& tables, const Part& part);
   Logger& logger() const { return targets_.log->component("node"); }
 
   const ConfigurationRequest request_;
   const std::vector<SettingsSection> sections_;
   const ReloadTargets targets_;
+  std::vector<Part> parts_;
+  std::atomic<bool> stopping_{false};
   std::mutex mutex_;
-  config::SettingTables tables_;
+  config::SettingTables tables_;  // in use
   /// The last that modules were told, and the one before: they may look at it until they are told
   /// the next.
   std::deque<std::unique_ptr<const Settings>> told_;

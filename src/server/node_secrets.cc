@@ -108,14 +108,19 @@ void NodeSecrets::Watch(Logger* logger, std::function<void()> on_change) {
   resolver_->Start();
 }
 
+void NodeSecrets::Interrupt() { resolver_->Interrupt(); }
+
 void NodeSecrets::StopWatching() {
-  resolver_.reset();
+  resolver_->Stop();
   logger_->Use(nullptr);
 }
 
+void NodeSecrets::MarkUnused() { resolver_->MarkUnused(); }
+
+void NodeSecrets::ForgetUnused() { resolver_->ForgetUnused(); }
+
 std::vector<std::string> NodeSecrets::problems() const {
   std::vector<std::string> problems;
-  if (resolver_ == nullptr) return problems;
   for (const secret::StaleSecret& stale : resolver_->status()) {
     problems.push_back("the secret " + stale.reference +
                        " could not be read again: " + stale.reason);
@@ -124,13 +129,12 @@ std::vector<std::string> NodeSecrets::problems() const {
 }
 
 arrow::Status NodeSecrets::Redacted(const arrow::Status& status) const {
-  std::string text = status.message();
-  Redact(&text);
-  return status.WithMessage(text);
+  const auto redacted = Redact(status.message());
+  return redacted ? status.WithMessage(*redacted) : status;
 }
 
-void NodeSecrets::Redact(std::string* text) const {
-  if (resolver_ != nullptr) *text = resolver_->Redact(std::move(*text));
+std::optional<std::string> NodeSecrets::Redact(std::string_view text) const {
+  return resolver_->Redact(text);
 }
 
 }  // namespace longbow::server

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -33,7 +34,7 @@ namespace longbow::server {
 class NodeSecrets {
  public:
   NodeSecrets();
-  /// Waits for a reading that is under way.
+  /// Stops watching.
   ~NodeSecrets();
   NodeSecrets(const NodeSecrets&) = delete;
   NodeSecrets& operator=(const NodeSecrets&) = delete;
@@ -50,13 +51,21 @@ class NodeSecrets {
   /// From now on, secrets are read again when they change, and `on_change` is told on a thread of
   /// its own. `logger` outlives this. Once.
   void Watch(Logger* logger, std::function<void()> on_change);
-  /// No secret is read any more, and `on_change` is no longer called when it returns.
+  /// For a stop: a reading that is under way ends soon, with an error, as do all later ones. Does
+  /// not wait for it.
+  void Interrupt();
+  /// Interrupts; `on_change` and the logger are no longer used when it returns. What was resolved
+  /// is redacted as before. Idempotent; for one thread.
   void StopWatching();
+
+  /// Around the resolving of all settings: what was not resolved in between is forgotten.
+  void MarkUnused();
+  void ForgetUnused();
 
   /// Sentences about secrets that could not be read again, for `/health`.
   std::vector<std::string> problems() const;
-  /// Replaces each secret in `text`.
-  void Redact(std::string* text) const;
+  /// `text` with each secret in it replaced; empty: there is none in it.
+  std::optional<std::string> Redact(std::string_view text) const;
   /// The same error, for people, with each secret in its message replaced.
   arrow::Status Redacted(const arrow::Status& status) const;
 

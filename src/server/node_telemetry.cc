@@ -56,4 +56,13 @@ void NodeTelemetry::MeasureItself(telemetry::Log* log) {
   add_spans("lost", &Spans::lost);
 }
 
+void TellUnusedLevels(telemetry::Log* log) {
+  for (const std::string& name : log->UnusedLevels()) {
+    log->component("node").Warning(
+        "log.levels names a component that does not log here; the field component of log lines "
+        "shows the names",
+        {{"name", name}});
+  }
+}
+
 }  // namespace longbow::server

@@ -54,4 +54,7 @@ class NodeTelemetry {
   std::unique_ptr<telemetry::ServerMetrics> own_;  // goes first: its functions use the rest
 };
 
+/// A warning where `log.levels` names what is not there. Once all components are.
+void TellUnusedLevels(telemetry::Log* log);
+
 }  // namespace longbow::server

@@ -1,8 +1,21 @@
 #include "server/node.h"
 
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <future>
+#include <map>
 #include <mutex>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
+
+#include <unistd.h>
 
 #include <arrow/flight/api.h>
 #include <gmock/gmock.h>
@@ -20,14 +33,29 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::MatchesRegex;
 
+constexpr char kToken[] = "a-token-0123456789";
+
 // Lines that outlive the logger which the node owns.
 struct LogLines {
   std::mutex mutex;
+  std::condition_variable changed;
   std::vector<std::string> lines;
+  std::string last_token;  // what the log would make of one at its end
 
   std::vector<std::string> Get() {
     std::lock_guard lock(mutex);
     return lines;
+  }
+  bool Has(const std::string& line) {
+    std::lock_guard lock(mutex);
+    return std::find(lines.begin(), lines.end(), line) != lines.end();
+  }
+  // Waits until it is there.
+  bool Await(const std::string& line) {
+    std::unique_lock lock(mutex);
+    return changed.wait_for(lock, std::chrono::seconds(60), [&] {
+      return std::find(lines.begin(), lines.end(), line) != lines.end();
+    });
   }
 };
 
@@ -39,6 +67,7 @@ class ListLogger : public Logger {
     if (level == LogLevel::kDebug) return;
     std::lock_guard lock(lines_->mutex);
     lines_->lines.emplace_back(message);
+    lines_->changed.notify_all();
   }
 
  private:
@@ -48,16 +77,44 @@ class ListLogger : public Logger {
 // One logger for all components.
 class ListLog : public telemetry::Log {
  public:
-  explicit ListLog(LogLines* lines) : logger_(lines) {}
+  explicit ListLog(LogLines* lines) : lines_(lines), logger_(lines) {}
+  ~ListLog() override {
+    const auto redacted = redact_ ? redact_(kToken) : std::nullopt;
+    lines_->last_token = redacted.value_or(kToken);
+  }
   Logger& component(std::string_view) override { return logger_; }
+  std::vector<std::string> UnusedLevels() const override { return {}; }
   void SetLevels(LogLevel, telemetry::ComponentLevels) override {}
-  void SetRedact(telemetry::LogRedaction) override {}
+  void SetRedact(telemetry::LogRedaction redact) override { redact_ = std::move(redact); }
   arrow::Status Reopen() override { return arrow::Status::OK(); }
   void Tick() override {}
   Statistics statistics() const override { return {}; }
 
  private:
+  LogLines* const lines_;
+  telemetry::LogRedaction redact_;
   ListLogger logger_;
+};
+
+// A file of a test's own, removed at its end.
+class TestFile {
+ public:
+  explicit TestFile(const std::string& name)
+      : path_(std::filesystem::temp_directory_path() /
+              ("longbow_node_test_" + name + "_" + std::to_string(getpid()))) {
+    std::filesystem::remove(path_);
+  }
+  ~TestFile() { std::filesystem::remove(path_); }
+  std::string path() const { return path_.string(); }
+  // In one step.
+  void Write(const std::string& content) const {
+    const std::string beside = path() + ".new";
+    std::ofstream(beside) << content;
+    std::filesystem::rename(beside, path_);
+  }
+
+ private:
+  const std::filesystem::path path_;
 };
 
 class NodeTest : public ::testing::Test {
@@ -68,6 +125,7 @@ class NodeTest : public ::testing::Test {
     request.default_module_dir = LONGBOW_TEST_MODULE_DIR;
     request.environment["LONGBOW_SERVER__LISTEN_PORT"] = std::to_string(port);
     request.environment["LONGBOW_SERVER__NODE_ID"] = "test-node";
+    for (const auto& [name, value] : more_settings_) request.environment[name] = value;
     ARROW_ASSIGN_OR_RAISE(Configuration configuration, LoadConfiguration(request));
     return Node::Make(std::move(configuration), std::make_unique<ListLog>(&log_),
                       std::chrono::steady_clock::now());
@@ -78,6 +136,29 @@ class NodeTest : public ::testing::Test {
     return arrow::flight::FlightClient::Connect(location);
   }
 
+  // Shuts down while the module settings_slow takes over settings, which `change` has it do.
+  void CheckShutdownWaits(Node* node, const TestFile& go, const std::function<void()>& change) {
+    std::thread changing(change);
+    EXPECT_TRUE(log_.Await("apply settings_slow"));
+    auto shutdown = std::async(std::launch::async, [node] { node->Shutdown(); });
+    const std::string step = "the module settings_slow to take over settings";
+    while (node->shutdown_step() != step && !log_.Has("stop settings_slow")) {
+      std::this_thread::yield();
+    }
+    EXPECT_FALSE(log_.Has("stop settings_slow"));
+    go.Write("");
+    shutdown.get();
+    changing.join();
+    node->Reload();
+    std::vector<std::string> of_module;
+    for (const auto& line : log_.Get()) {
+      if (line.ends_with(" settings_slow")) of_module.push_back(line);
+    }
+    EXPECT_THAT(of_module, ElementsAre("start settings_slow", "apply settings_slow",
+                                       "applied settings_slow", "stop settings_slow"));
+  }
+
+  std::map<std::string, std::string> more_settings_;
   LogLines log_;
 };
 
@@ -145,6 +226,32 @@ TEST_F(NodeTest, TheDestructorShutsDown) {
     ASSERT_TRUE((*node)->Start().ok());
   }
   EXPECT_THAT(log_.Get(), Contains("stop alpha"));
+}
+
+TEST_F(NodeTest, AShutdownWaitsForAReload) {
+  const TestFile go("go");
+  setenv("LONGBOW_TEST_SETTINGS_FILE", go.path().c_str(), 1);
+  auto node = MakeNode({"settings_slow"});
+  ASSERT_TRUE(node.ok()) << node.status();
+  ASSERT_TRUE((*node)->Start().ok());
+  CheckShutdownWaits(node->get(), go, [&] { (*node)->Reload(); });
+  unsetenv("LONGBOW_TEST_SETTINGS_FILE");
+}
+
+TEST_F(NodeTest, AShutdownWaitsForAChangedSecretAndHidesItToTheEnd) {
+  const TestFile go("go");
+  const TestFile token("token");
+  token.Write("another-" + std::string(kToken));
+  setenv("LONGBOW_TEST_SETTINGS_FILE", go.path().c_str(), 1);
+  more_settings_ = {{"LONGBOW_HTTP__PORT", "0"}, {"LONGBOW_HTTP__TOKEN", "file:" + token.path()}};
+  {
+    auto node = MakeNode({"settings_slow"});
+    ASSERT_TRUE(node.ok()) << node.status();
+    ASSERT_TRUE((*node)->Start().ok());
+    CheckShutdownWaits(node->get(), go, [&] { token.Write(kToken); });
+  }
+  EXPECT_EQ(log_.last_token, "[secret]");
+  unsetenv("LONGBOW_TEST_SETTINGS_FILE");
 }
 
 }  // namespace

@@ -62,13 +62,14 @@ bool OperationsEndpoint::IsToken(std::string_view token) const {
 
 std::vector<http::HttpRoute> OperationsEndpoint::Routes() const {
   std::vector<http::HttpRoute> routes;
-  // Who asks these two is mostly a program that cannot send a token, and learns one bit.
+  // Who asks these two is mostly a program that cannot send a token, or asks by the name of a load
+  // balancer, and learns one bit.
   routes.push_back({"GET", "/live", [](const HttpRequest&) { return Empty(kNoContent); },
-                    /*open=*/true});
+                    /*open=*/true, /*any_host=*/true});
   routes.push_back(
       {"GET", "/ready",
        [this](const HttpRequest&) { return Empty(view_->ready() ? kNoContent : kFailed); },
-       /*open=*/true});
+       /*open=*/true, /*any_host=*/true});
   routes.push_back({"GET", "/health", [this](const HttpRequest&) {
                       return Body(view_->ready() ? kOk : kFailed, kJson, view_->HealthJson());
                     }});

@@ -9,8 +9,9 @@
 
 namespace longbow::server {
 
-/// Starts the node and waits for signals. SIGHUP has it read its settings again; SIGTERM or SIGINT
-/// shuts it down.
+/// Starts the node and waits for signals. SIGHUP has it read its settings again, on another thread,
+/// and once more if it comes again meanwhile; SIGTERM or SIGINT shuts it down, from where on SIGHUP
+/// means nothing.
 ///
 /// The process ends with exit code 1, at once and without any cleaning up, with a second SIGTERM or
 /// SIGINT, and where the shutdown has not ended a second after the grace time: something hangs, and

@@ -1,7 +1,7 @@
 #include "server/trace_settings.h"
 
+#include <array>
 #include <string_view>
-#include <utility>
 
 namespace longbow::server {
 namespace {
@@ -9,43 +9,80 @@ namespace {
 constexpr char kSection[] = "trace";
 
 constexpr std::string_view kOtlp = "OTEL_EXPORTER_OTLP_";
+constexpr char kSampler[] = "OTEL_TRACES_SAMPLER";
 
-// What is set in the settings, as the variable that means the same: one reader for both.
-void AddVariable(const Settings& settings, const char* name, const std::string& variable,
-                 std::map<std::string, std::string>* variables) {
-  const std::string text = settings.GetString(kSection, name);
-  if (text.empty()) return;
-  (*variables)[variable] = text;
-  // The variable for traces alone would win over that for all signals.
-  if (variable.starts_with(kOtlp)) {
-    variables->erase(std::string(kOtlp) + "TRACES_" + variable.substr(kOtlp.size()));
+/// A setting, and the variable that means the same: one reader for both.
+struct SameVariable {
+  const char* setting;
+  const char* variable;
+};
+constexpr std::array<SameVariable, 7> kSameVariables = {{
+    {"exporter", "OTEL_TRACES_EXPORTER"},
+    {"protocol", "OTEL_EXPORTER_OTLP_PROTOCOL"},
+    {"endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT"},
+    {"sampler", kSampler},
+    {"service_name", "OTEL_SERVICE_NAME"},
+    {"headers", "OTEL_EXPORTER_OTLP_HEADERS"},
+    {"certificate_file", "OTEL_EXPORTER_OTLP_CERTIFICATE"},
+}};
+
+/// The variables, with those that the settings stand for.
+class Variables {
+ public:
+  Variables(const Settings& settings, const std::map<std::string, std::string>& environment) {
+    for (const auto& [name, value] : environment) {
+      if (name.starts_with("OTEL_")) all_.emplace(name, value);
+    }
+    for (const auto& [setting, variable] : kSameVariables) {
+      const std::string text = settings.GetString(kSection, setting);
+      if (!text.empty()) Set(setting, variable, text);
+    }
+    const Value& ratio = settings.Get(kSection, "ratio");
+    if (ratio.is_null()) return;
+    Set("ratio", "OTEL_TRACES_SAMPLER_ARG", std::to_string(ratio.as_double()));
+    // A share makes sense with a sampler that has one.
+    all_.emplace(kSampler, "parentbased_traceidratio");
   }
-}
+
+  const std::map<std::string, std::string>& all() const { return all_; }
+  /// The setting that the variable's value comes from; null: the environment.
+  const char* SettingOf(const std::string& variable) const {
+    const auto found = settings_.find(variable);
+    return found == settings_.end() ? nullptr : found->second;
+  }
+
+ private:
+  void Set(const char* setting, const std::string& variable, const std::string& text) {
+    all_[variable] = text;
+    settings_[variable] = setting;
+    // The variable for traces alone would win over that for all signals.
+    if (variable.starts_with(kOtlp)) {
+      all_.erase(std::string(kOtlp) + "TRACES_" + variable.substr(kOtlp.size()));
+    }
+  }
+
+  std::map<std::string, std::string> all_;
+  std::map<std::string, const char*> settings_;
+};
 
 }  // namespace
 
 telemetry::TracerOptions MakeTracerOptions(const Settings& settings,
                                            const std::map<std::string, std::string>& environment,
-                                           std::vector<std::string>* warnings) {
-  std::map<std::string, std::string> variables;
-  for (const auto& [name, value] : environment) {
-    if (name.starts_with("OTEL_")) variables.emplace(name, value);
-  }
-  AddVariable(settings, "exporter", "OTEL_TRACES_EXPORTER", &variables);
-  AddVariable(settings, "protocol", "OTEL_EXPORTER_OTLP_PROTOCOL", &variables);
-  AddVariable(settings, "endpoint", "OTEL_EXPORTER_OTLP_ENDPOINT", &variables);
-  AddVariable(settings, "sampler", "OTEL_TRACES_SAMPLER", &variables);
-  AddVariable(settings, "service_name", "OTEL_SERVICE_NAME", &variables);
-  AddVariable(settings, "headers", "OTEL_EXPORTER_OTLP_HEADERS", &variables);
-  AddVariable(settings, "certificate_file", "OTEL_EXPORTER_OTLP_CERTIFICATE", &variables);
-  const Value& ratio = settings.Get(kSection, "ratio");
-  if (!ratio.is_null()) {
-    variables["OTEL_TRACES_SAMPLER_ARG"] = std::to_string(ratio.as_double());
-    // A share makes sense with a sampler that has one.
-    variables.emplace("OTEL_TRACES_SAMPLER", "parentbased_traceidratio");
-  }
+                                           std::vector<std::string>* warnings,
+                                           std::vector<config::Problem>* problems) {
+  const Variables variables(settings, environment);
   telemetry::TracerOptions options;
-  telemetry::ApplyOtelEnvironment(variables, &options, warnings);
+  std::vector<telemetry::OtelProblem> found;
+  telemetry::ApplyOtelEnvironment(variables.all(), &options, &found);
+  for (const telemetry::OtelProblem& problem : found) {
+    if (const char* setting = variables.SettingOf(problem.variable)) {
+      problems->push_back(
+          {"", std::string(kSection) + "." + setting + " cannot be used: " + problem.what});
+    } else {
+      warnings->push_back("The variable " + problem.variable + " is ignored: " + problem.what);
+    }
+  }
   return options;
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -201,6 +202,20 @@ def test_a_signal_ends_a_start_that_hangs(
     assert "a module is still starting" in server.stderr
 
 
+def test_a_reload_is_no_second_signal_to_a_start_that_hangs(
+    launch: Callable[..., LongbowServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LONGBOW_TEST_START_FILE", str(tmp_path / "never"))
+    settings, _, http = on_fixed_ports()
+    server = launch(settings, module_path("start_slow"))
+    eventually("it starts", lambda: http_get(http + "live")[0] == 204)
+    signalled(server)
+    eventually("it is stopping", lambda: "stopping while it starts" in server.stderr)
+    signalled(server, signal.SIGHUP)
+    assert seconds_to_end(server, 1) < 1 + NOISE_SEC
+    assert "longbow ends at once: a module is still starting" in server.stderr
+
+
 # The end, where all goes well.
 
 
@@ -297,6 +312,89 @@ def reloads(server: LongbowServer) -> int:
     return sum("read again" in line["message"] for line in server.log())
 
 
+@pytest.fixture
+def slow_reload(
+    launch: Callable[..., LongbowServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[LongbowServer, Path]]:
+    """Servers with a module that is in the middle of a reload until there is a file; and the file."""
+    go = tmp_path / "go"
+    monkeypatch.setenv("LONGBOW_TEST_SETTINGS_FILE", str(go))
+
+    def begin(**settings: Any) -> tuple[LongbowServer, Path]:
+        fixed, _, http = on_fixed_ports(**settings)
+        server = launch(fixed, module_path("settings_slow"))
+        eventually("it is ready", lambda: http_get(http + "ready")[0] == 204)
+        signalled(server, signal.SIGHUP)
+        eventually("it reloads", lambda: said(server, "apply settings_slow") == 1)
+        return server, go
+
+    return begin
+
+
+def said(server: LongbowServer, message: str) -> int:
+    """How often its log has that message."""
+    return sum(line["message"] == message for line in server.log())
+
+
+def is_taken(server: LongbowServer, how: signal.Signals) -> bool:
+    """Whether no such signal waits for the process to look at it."""
+    status = Path(f"/proc/{server.pid}/status").read_text(encoding="ascii")
+    (pending,) = [line.split()[1] for line in status.splitlines() if line.startswith("ShdPnd")]
+    return not int(pending, 16) >> (how - 1) & 1
+
+
+READ_AGAIN = "The settings were read again"
+
+
+def test_reloads_come_one_at_a_time_and_none_is_lost(
+    slow_reload: Callable[..., tuple[LongbowServer, Path]],
+) -> None:
+    server, go = slow_reload()
+    for _ in range(3):
+        signalled(server, signal.SIGHUP)
+        eventually("it has seen it", lambda: is_taken(server, signal.SIGHUP))
+    assert said(server, "apply settings_slow") == 1
+    go.touch()
+    eventually("once more is enough", lambda: said(server, READ_AGAIN) == 2)
+    signalled(server, signal.SIGHUP)
+    eventually("it goes on to do so", lambda: said(server, READ_AGAIN) == 3)
+    signalled(server)
+    assert server.wait() == 0, server.stderr
+    assert said(server, READ_AGAIN) == 3
+
+
+def test_it_stops_in_order_once_a_reload_has_ended(
+    slow_reload: Callable[..., tuple[LongbowServer, Path]],
+) -> None:
+    server, go = slow_reload(shutdown_grace_sec=60)
+    signalled(server)
+    eventually("it is stopping", lambda: "longbow is stopping" in server.stderr)
+    go.touch()
+    assert server.wait() == 0, server.stderr
+    told = [line["message"] for line in server.log() if "settings_slow" in line["message"]]
+    assert told[-2:] == ["applied settings_slow", "stop settings_slow"]
+    assert server.log("error") == []
+
+
+def test_a_vault_that_does_not_answer_holds_up_no_stop(make_server: MakeServer) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(PATIENCE_SEC)
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        settings: dict[str, dict[str, Any]] = {
+            "auth": {"method": "token"},
+            "auth.token.a": {"token": "a-token-0123456789"},
+            "vault": {"address": address, "token": "any", "timeout_sec": 600},
+        }
+        server = make_server(settings)
+        with server.settings_file.open("a", encoding="utf-8") as file:
+            file.write('[auth.token.b]\ntoken = "vault:kv/b#token"\n')
+        signalled(server, signal.SIGHUP)
+        connection, _ = silent.accept()
+        signalled(server)
+        assert seconds_to_end(server, 0) < 1 + NOISE_SEC
+        connection.close()
+
+
 # The end, where something hangs.
 
 
@@ -368,6 +466,32 @@ def test_a_module_that_never_returns_from_stop(launch: Callable[..., LongbowServ
     check_cut_off(server, 1, code=1)
     (why,) = [line["message"] for line in server.log("error")]
     assert "the grace time is over; it was waiting for the module stop_hangs to stop" in why
+
+
+TAKES_OVER = "it was waiting for the module settings_slow to take over settings"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
+def test_a_module_that_never_returns_from_a_reload(
+    slow_reload: Callable[..., tuple[LongbowServer, Path]], how: signal.Signals
+) -> None:
+    server, _ = slow_reload(shutdown_grace_sec=1)
+    signalled(server, how)
+    check_cut_off(server, 1, code=1)
+    assert "the grace time is over; " + TAKES_OVER in server.stderr
+
+
+def test_a_second_signal_ends_a_reload_that_hangs(
+    slow_reload: Callable[..., tuple[LongbowServer, Path]],
+) -> None:
+    server, _ = slow_reload(shutdown_grace_sec=600)
+    signalled(server)
+    eventually("it is stopping", lambda: "longbow is stopping" in server.stderr)
+    # That is none.
+    signalled(server, signal.SIGHUP)
+    signalled(server)
+    assert seconds_to_end(server, 1) < 1 + NOISE_SEC
+    assert "longbow ends at once: a second signal; " + TAKES_OVER in server.stderr
 
 
 @pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])

@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import signal
 import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.captured_server import make_private
-from tests.e2e.marked_secrets import Place
-from tests.e2e.server import PATIENCE_SEC, Settings, binary, clean_environment, write_settings
+from tests.e2e.conftest import MakeServer
+from tests.e2e.marked_secrets import Place, VaultProcess
+from tests.e2e.server import (
+    PATIENCE_SEC,
+    LongbowServer,
+    Settings,
+    binary,
+    clean_environment,
+    write_settings,
+)
 
 
 def run(place: Place, *arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
@@ -87,6 +100,52 @@ def check_wrong(place: Place, settings: Settings, *named: str) -> None:
     assert place.marks.found_in(place.seen) == []
 
 
+# References to nothing, where nothing would mean "everybody".
+EMPTY = ["env:E2E_EMPTY", "file:", "vault:kv/empty#token"]
+OPENED_BY_NOTHING: list[tuple[str, str, bool]] = [
+    ("http", "token", False),
+    ("auth.token.of_file", "token", False),
+    ("access.rule.all", "read", True),
+    ("access.rule.all", "write", True),
+    ("auth.jwt", "secret", False),
+]
+
+
+@pytest.mark.parametrize("reference", EMPTY)
+@pytest.mark.parametrize(("section", "name", "is_list"), OPENED_BY_NOTHING)
+def test_an_empty_secret_opens_nothing(
+    place: Place, vault: VaultProcess, reference: str, section: str, name: str, is_list: bool
+) -> None:
+    place.environment["E2E_EMPTY"] = ""
+    vault.do("put", path="empty", data={"token": ""})
+    if reference == "file:":
+        reference = make_private(place.folder / "empty", "\n")
+    written = [reference] if is_list else reference
+    changed = {**place.settings, section: {**place.settings[section], name: written}}
+    check_wrong(place, changed, f"{section}.{name} cannot be used", f"{reference} ", "is empty")
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "value", "told"),
+    [
+        ("http", "token", "", "http.token is shorter than 16 characters"),
+        ("http", "token", "fifteen-letters", "http.token is shorter than 16 characters"),
+        ("http", "token", "literal:", "http.token is shorter than 16 characters"),
+        ("access.rule.all", "read", [""], "is empty: write a path, or '*' for all paths"),
+        ("access.rule.all", "write", ["literal:"], "is empty: write a path, or '*' for all"),
+        ("auth.jwt", "secret", "", "auth.jwt.secret"),
+        ("auth.jwt", "jwks", "", "auth.jwt.jwks"),
+    ],
+)
+def test_what_is_set_to_nothing_is_refused(
+    place: Place, section: str, name: str, value: Any, told: str
+) -> None:
+    settings = {**place.settings, section: {**place.settings[section], name: value}}
+    if section == "auth.jwt":
+        settings["auth"] = {"method": "jwt"}
+    check_wrong(place, settings, told)
+
+
 # A setting, and what is wrong behind its reference.
 WRONG_VALUES = {
     "a short token": ("auth.token.of_file", "token", "sh0rt!x"),
@@ -118,6 +177,65 @@ def test_a_wrong_value_behind_a_reference_is_not_shown(place: Place, kind: str) 
     if section == "auth.jwt":
         settings["auth"] = {"method": "jwt"}
     check_wrong(place, settings, section.split(".")[-1])
+
+
+def test_an_endpoint_in_the_open_without_a_token_is_told_of(make_server: MakeServer) -> None:
+    http = {"port": 0, "host": "0.0.0.0"}
+    told = "http.host is '0.0.0.0', which others can reach, and there is no http.token"
+    server = make_server({"http": http})
+    assert [told in line["message"] for line in server.log("warning")] == [True]
+    server = make_server({"http": {**http, "token": "a-token-0123456789"}})
+    assert server.log("warning") == []
+
+
+# What a crash leaves behind.
+
+
+@pytest.fixture
+def dumps_allowed() -> Iterator[None]:
+    """Processes that the test starts may leave dumps."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+
+
+def dumps_of(pid: int | str) -> tuple[list[str], int]:
+    """Soft and hard limit of a process's dumps, and what of its memory they may have."""
+    limits = Path(f"/proc/{pid}/limits").read_text(encoding="ascii")
+    (line,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
+    dumped = Path(f"/proc/{pid}/coredump_filter").read_text(encoding="ascii")
+    return line.split()[4:6], int(dumped, 16)
+
+
+def dump_of_crash(server: LongbowServer) -> list[Path]:
+    """Has it crash; what it leaves in its folder."""
+    os.kill(server.pid, signal.SIGABRT)
+    assert server.wait() == -signal.SIGABRT
+    return list(server.folder.glob("core*"))
+
+
+@pytest.mark.usefixtures("dumps_allowed")
+@pytest.mark.parametrize("wanted", [False, True])
+def test_core_dumps(wanted: bool) -> None:
+    server = LongbowServer({"server": {"core_dumps": True}} if wanted else {})
+    try:
+        limits, dumped = dumps_of(server.start().pid)
+        if not wanted:
+            # 1 is heeded where dumps are piped, too; 0 where it was 0 before.
+            assert limits in (["1", "1"], ["0", "0"])
+            assert dumped == 0
+            assert dump_of_crash(server) == []
+            return
+        own_limits, own_dumped = dumps_of("self")
+        assert dumped == own_dumped
+        # The sanitizers forbid dumps by themselves.
+        assert limits in (own_limits, ["0", "0"])
+        pattern = Path("/proc/sys/kernel/core_pattern").read_text(encoding="ascii")
+        if limits[0] == "unlimited" and pattern.startswith("core"):
+            assert dump_of_crash(server) != [], "the test would see one"
+    finally:
+        server.kill()
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from tests.e2e.certificates import Authority, Identity, handshake, replace_file,
 from tests.e2e.client import Client, eventually, rows, sql, table_of
 from tests.e2e.conftest import MakeServer
 from tests.e2e.errors import Code, expect_error
+from tests.e2e.exposition import Exposition
 from tests.e2e.raw_grpc import FLIGHT, RawClient
 from tests.e2e.secure_client import SecureClient
 from tests.e2e.server import LongbowServer, write_settings
@@ -119,6 +120,18 @@ def gets_nowhere(client: Client) -> None:
     with pytest.raises((fl.FlightUnavailableError, fl.FlightTimedOutError)):
         client.info(sql("SELECT 42 AS x"), timeout=SHORT_SEC)
     client.close()
+
+
+def test_the_metric_of_the_expiry(make_server: MakeServer, files: TlsFiles) -> None:
+    server = make_server({"server": files.settings(), "http": {"port": 0}})
+
+    def told() -> Any:
+        return Exposition(server.http)("longbow_tls_certificate_expiry_timestamp_seconds")
+
+    assert told() == files.identity.expires
+    later = files.authority.server(hours=48)
+    later.write(files.folder)
+    eventually("the new one is told of", lambda: told() == later.expires, patience=SEEN_WITHIN_SEC)
 
 
 # Who gets in.

@@ -21,6 +21,7 @@
 #define FAULT_REGISTER_HALF 8
 #define FAULT_START_SLOW 9
 #define FAULT_STOP_HANGS 10
+#define FAULT_SETTINGS_SLOW 11
 
 #if FAULT == FAULT_IDENTITY
 #undef LONGBOW_BUILD_IDENTITY
@@ -45,6 +46,12 @@ class TestService : public longbow::Service {
  private:
   longbow::ServiceDescription description_;
 };
+
+// Until the file is there that the variable names; not at all without it.
+[[maybe_unused]] void WaitForFile(const char* variable) {
+  const char* file = std::getenv(variable);
+  while (file != nullptr && access(file, F_OK) != 0) usleep(10'000);
+}
 
 class FaultyModule : public longbow::Module {
  public:
@@ -81,12 +88,18 @@ class FaultyModule : public longbow::Module {
 #elif FAULT == FAULT_START_FAILS
     return longbow::MakeError(longbow::ErrorCode::kResourceExhausted, "the disk is full");
 #elif FAULT == FAULT_START_SLOW
-    // Until the file is there that the environment names.
-    const char* file = std::getenv("LONGBOW_TEST_START_FILE");
-    while (file != nullptr && access(file, F_OK) != 0) usleep(10'000);
+    WaitForFile("LONGBOW_TEST_START_FILE");
 #endif
     logger_->Info("start " MODULE_NAME);
     return arrow::Status::OK();
+  }
+
+  void ApplySettings(const longbow::Settings& /*settings*/) override {
+#if FAULT == FAULT_SETTINGS_SLOW
+    logger_->Info("apply " MODULE_NAME);
+    WaitForFile("LONGBOW_TEST_SETTINGS_FILE");
+    logger_->Info("applied " MODULE_NAME);
+#endif
   }
 
   void Stop() override {

@@ -1,8 +1,10 @@
-// A module for the tests of traces: its service `relay` has another node run a command, as part of
-// the trace of the task that asks.
+// A module for the tests of traces and logs: its service `relay` has another node run a command, as
+// part of the trace of the task that asks; and its raw action `Fall` throws, which none may.
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include <arrow/flight/client.h>
 #include <arrow/record_batch.h>
@@ -67,10 +69,21 @@ class RelayService : public longbow::Service {
   longbow::ServiceDescription description_;
 };
 
+class FallingMethods : public longbow::FlightMethods {
+ public:
+  arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> DoAction(
+      longbow::CallContext& context, const arrow::flight::Action& action) override {
+    if (action.type != "Fall") return NotHandled();
+    context.logger().Info("about to fall");
+    throw std::runtime_error("the relay has fallen");
+  }
+};
+
 class RelayModule : public longbow::Module {
  public:
   arrow::Status Register(const longbow::ModuleContext& /*context*/,
                          longbow::Registrar& registrar) override {
+    ARROW_RETURN_NOT_OK(registrar.AddFlightMethods(std::make_shared<FallingMethods>()));
     return registrar.AddService(std::make_shared<RelayService>());
   }
 };

@@ -25,6 +25,7 @@ struct Order {
   double seconds = 0;        ///< and for so long
   bool in_stream = false;    ///< between its two batches, in place of before its schema is known
   bool heeds_cancel = true;  ///< false: a cancel changes nothing
+  double progress = 0;       ///< what it says meanwhile
 };
 
 Order ReadOrder(const longbow::Value::Object& fields) {
@@ -34,6 +35,7 @@ Order ReadOrder(const longbow::Value::Object& fields) {
     if (name == "seconds") order.seconds = value.as_double();
     if (name == "inStream") order.in_stream = value.as_bool();
     if (name == "heedsCancel") order.heeds_cancel = value.as_bool();
+    if (name == "progress") order.progress = value.as_double();
   }
   return order;
 }
@@ -84,12 +86,14 @@ class StubbornService : public longbow::Service {
         {.name = "untilFile", .type = PayloadField::Type::kString, .summary = "A path."},
         {.name = "seconds", .type = PayloadField::Type::kNumber, .summary = "At least."},
         {.name = "inStream", .type = PayloadField::Type::kBool, .summary = "When."},
-        {.name = "heedsCancel", .type = PayloadField::Type::kBool, .summary = "Else it goes on."}};
+        {.name = "heedsCancel", .type = PayloadField::Type::kBool, .summary = "Else it goes on."},
+        {.name = "progress", .type = PayloadField::Type::kNumber, .summary = "From 0 to 1."}};
   }
   const longbow::ServiceDescription& description() const override { return description_; }
   arrow::Result<std::unique_ptr<arrow::RecordBatchReader>> Execute(
       const longbow::ExecuteRequest& request) override {
     Order order = ReadOrder(request.fields);
+    request.task.SetProgress(order.progress);
     if (!order.in_stream) ARROW_RETURN_NOT_OK(Obey(order, request.task));
     return std::make_unique<TwoBatches>(std::move(order), &request.task);
   }

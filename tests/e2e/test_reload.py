@@ -1,0 +1,147 @@
+"""What changes while a server runs is taken over part by part: what cannot be holds up nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow.flight as fl
+import pytest
+
+from tests.e2e.certificates import replace_file
+from tests.e2e.client import eventually
+from tests.e2e.conftest import MakeServer
+from tests.e2e.errors import Code, expect_error
+from tests.e2e.operations import health
+from tests.e2e.secure_client import SecureClient
+from tests.e2e.server import LongbowServer
+from tests.e2e.test_tls import (
+    SEEN_WITHIN_SEC,
+    TOKENS,
+    TlsFiles,
+    await_serial,
+    reload,
+    rule,
+    settings_with,
+)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> TlsFiles:
+    """An identity on disk."""
+    return TlsFiles.make(tmp_path)
+
+
+def gets_in(server: LongbowServer, files: TlsFiles, token: str) -> bool:
+    """Whether a new client with that token does."""
+    client = SecureClient(server.uri, token, trusts=files.authority)
+    try:
+        return bool(client.action("HealthCheck"))
+    except fl.FlightUnauthenticatedError:
+        return False
+    finally:
+        client.close()
+
+
+def problems(server: LongbowServer) -> list[str]:
+    """Those of `/health`, which is degraded where there is one."""
+    told = health(server.http)
+    assert told["status"] == ("DEGRADED" if told["problems"] else "OK")
+    return [str(problem) for problem in told["problems"]]
+
+
+def server_with_token_file(make_server: MakeServer, files: TlsFiles) -> tuple[LongbowServer, Path]:
+    """A server with TLS and HTTP whose one token is in a file, and that file."""
+    token = files.folder / "token"
+    replace_file(token, TOKENS["first"])
+    settings = settings_with(rule("token:*"))
+    settings["server"].update(files.settings())
+    settings["auth.token.of_file"] = {"token": f"file:{token}"}
+    settings["http"] = {"port": 0}
+    return make_server(settings), token
+
+
+OLD_KEYS = "changed certificates or keys of [server] cannot be used"
+OLD_TOKENS = "changed tokens, keys or rules cannot be used"
+
+
+def told_of_keys(server: LongbowServer) -> bool:
+    """Whether its log says that the private key cannot be used."""
+    return any("server.tls_private_key is not PEM" in str(line) for line in server.log("error"))
+
+
+def test_a_broken_key_keeps_no_token_alive(make_server: MakeServer, files: TlsFiles) -> None:
+    server, token = server_with_token_file(make_server, files)
+    assert problems(server) == []
+    replace_file(files.folder / "server.key", b"no key at all")
+    eventually("the log says so", lambda: told_of_keys(server), SEEN_WITHIN_SEC)
+    replace_file(token, TOKENS["second"])
+    eventually(
+        "the old token is refused",
+        lambda: not gets_in(server, files, TOKENS["first"]),
+        SEEN_WITHIN_SEC,
+    )
+    assert gets_in(server, files, TOKENS["second"])
+    assert [problem.startswith(OLD_KEYS) for problem in problems(server)] == [True]
+    # Neither does it hold up what the settings say.
+    text = server.settings_file.read_text(encoding="utf-8")
+    server.settings_file.write_text(text.replace("token:*", "token:nobody"), encoding="utf-8")
+    reload(server)
+    client = SecureClient(server.uri, TOKENS["second"], trusts=files.authority)
+    with expect_error(Code.PERMISSION_DENIED):
+        client.action("HealthCheck")
+    client.close()
+    assert [problem.startswith(OLD_KEYS) for problem in problems(server)] == [True]
+    (line,) = [e for e in server.log("info") if e["message"] == "The settings were read again"]
+    assert (line["changed"], line["not_used"]) == ("access.rule.r.principals", "tls")
+
+    files.identity.write(files.folder)
+    eventually("the key is good again", lambda: not problems(server), SEEN_WITHIN_SEC)
+
+
+def test_broken_tokens_keep_no_certificate_alive(make_server: MakeServer, files: TlsFiles) -> None:
+    server, token = server_with_token_file(make_server, files)
+    replace_file(token, "sh0rt!x")
+    eventually("that is told", lambda: problems(server), SEEN_WITHIN_SEC)
+    new = files.authority.server("renewed")
+    new.write(files.folder)
+    await_serial(server, files, new)
+    assert [problem.startswith(OLD_TOKENS) for problem in problems(server)] == [True]
+    assert gets_in(server, files, TOKENS["first"])
+
+
+def test_wrong_settings_hold_up_no_secret(make_server: MakeServer, files: TlsFiles) -> None:
+    """Settings that cannot be used stay a problem, but what is in use follows its file."""
+    server, token = server_with_token_file(make_server, files)
+    good = server.settings_file.read_text(encoding="utf-8")
+    server.settings_file.write_text(good.replace("token:*", "tokn:x"), encoding="utf-8")
+    reload(server)
+    assert [problem.startswith(OLD_TOKENS) for problem in problems(server)] == [True]
+    replace_file(token, TOKENS["second"])
+    eventually(
+        "the new token gets in", lambda: gets_in(server, files, TOKENS["second"]), SEEN_WITHIN_SEC
+    )
+    assert not gets_in(server, files, TOKENS["first"])
+    assert [problem.startswith(OLD_TOKENS) for problem in problems(server)] == [True]
+    server.settings_file.write_text("this is no TOML", encoding="utf-8")
+    reload(server, "The settings could not be read again")
+    assert len(problems(server)) == 2
+    server.settings_file.write_text(good, encoding="utf-8")
+    reload(server)
+    assert problems(server) == []
+
+
+def test_a_secret_that_is_no_longer_named_is_no_problem(
+    make_server: MakeServer, files: TlsFiles
+) -> None:
+    server, token = server_with_token_file(make_server, files)
+    text = server.settings_file.read_text(encoding="utf-8")
+    token.unlink()
+    eventually("it is missed", lambda: problems(server), SEEN_WITHIN_SEC)
+    assert f"file:{token} could not be read again" in problems(server)[0]
+    server.settings_file.write_text(
+        text.replace(f"file:{token}", TOKENS["third"]), encoding="utf-8"
+    )
+    reload(server)
+    assert problems(server) == []
+    assert gets_in(server, files, TOKENS["third"])
+    assert not gets_in(server, files, TOKENS["first"])
