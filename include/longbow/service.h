@@ -43,6 +43,12 @@ struct ServiceDescription {
   std::string summary;  ///< a sentence
   std::vector<PayloadField> fields;
   bool takes_inputs = true;  ///< false: a payload with `inputs` is refused (a producer)
+  /// Whether rows or schema depend on `TaskContext::principal()`. Where it is false, callers with
+  /// the same command share a result that is cached, or made at the moment: one gets the rows of
+  /// another. Where it is true, each name of a principal has results of its own, also of commands
+  /// that have one of this service within them. A name whose identities have changed meanwhile gets
+  /// what was cached before.
+  bool depends_on_principal = false;
 };
 
 /// The named inputs of a command: stored flights, results of other commands, or what a client

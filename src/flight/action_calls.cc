@@ -170,13 +170,12 @@ arrow::Result<CancelTaskAnswer> CancelTask(const ActionCall& call,
 
 arrow::Result<ListTasksAnswer> ListTasks(const ActionCall& call, const ListTasksRequest& request) {
   ListTasksAnswer answer;
-  for (const auto& info : call.node().parts.tasks->List()) {
+  const Caller& caller = call.open->caller;
+  const std::string& own_name = caller.origin.principal->name;
+  const auto visible = [&](const Task& task) { return caller.MaySee(task); };
+  for (const auto& info : call.node().parts.tasks->ListIf(visible)) {
     if (request.limit && static_cast<int64_t>(answer.tasks.size()) >= *request.limit) break;
     if (!request.service.empty() && info.service != request.service) continue;
-    const Caller& caller = call.open->caller;
-    if (!caller.permissions->MaySeeAllTasks() && info.principal != caller.origin.principal->name) {
-      continue;
-    }
     TaskEntry entry;
     entry.task = info.id;
     entry.node = call.node().options.node_id;
@@ -186,7 +185,10 @@ arrow::Result<ListTasksAnswer> ListTasks(const ActionCall& call, const ListTasks
     entry.created = info.created;
     entry.rows = info.rows;
     entry.bytes = info.bytes;
-    entry.principal = info.principal;
+    // A task that the caller joined tells it nothing of who began it.
+    if (caller.permissions->MaySeeAllTasks() || info.principal == own_name) {
+      entry.principal = info.principal;
+    }
     entry.waits_for = info.waits_for;
     answer.tasks.push_back(std::move(entry));
   }

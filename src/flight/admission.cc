@@ -7,6 +7,13 @@
 #include <longbow/error.h>
 
 namespace longbow::flight {
+namespace {
+
+arrow::Status Gone() {
+  return MakeError(ErrorCode::kCommandCancelled, "the caller went away before its turn");
+}
+
+}  // namespace
 
 using transport::Method;
 
@@ -56,7 +63,7 @@ arrow::Status Admission::Refusal(CallKind kind) const {
                        "' at work, which is the most; try again in a moment, or another node.");
 }
 
-void Admission::Enter(CallKind kind, Entered entered, std::function<void(bool)> on_wait) {
+void Admission::Enter(CallKind kind, Entered entered, WaitObserver observer) {
   {
     std::unique_lock lock(mutex_);
     Lane& of = lane(kind);
@@ -69,24 +76,32 @@ void Admission::Enter(CallKind kind, Entered entered, std::function<void(bool)> 
       return entered(Place(this, kind));
     }
     if (may_wait) {
-      if (on_wait) on_wait(true);
-      auto waiter = std::make_shared<Waiter>(Waiter{std::move(entered), std::move(on_wait)});
+      auto waiter =
+          std::make_shared<Waiter>(Waiter{std::move(entered), std::move(observer.on_end)});
+      // Under the lock: what comes of the wait comes after this.
+      if (observer.on_begin) {
+        observer.on_begin([this, kind, weak = std::weak_ptr<Waiter>(waiter)] {
+          if (auto gone = weak.lock()) EndWait(kind, gone, Gone());
+        });
+      }
       of.waiters.push_back(waiter);
-      waiter->timer = timer_->Schedule(clock_->Now() + limits_.max_wait,
-                                       [this, kind, waiter] { GiveUpWaiting(kind, waiter); });
+      waiter->timer = timer_->Schedule(clock_->Now() + limits_.max_wait, [this, kind, waiter] {
+        EndWait(kind, waiter, Refusal(kind));
+      });
       return;
     }
   }
   entered(Refusal(kind));
 }
 
-void Admission::GiveUpWaiting(CallKind kind, const WaiterPtr& waiter) {
+void Admission::EndWait(CallKind kind, const WaiterPtr& waiter, const arrow::Status& why) {
   {
     std::lock_guard lock(mutex_);
     if (std::erase(lane(kind).waiters, waiter) == 0) return;
   }
-  if (waiter->on_wait) waiter->on_wait(false);
-  waiter->entered(Refusal(kind));
+  timer_->Cancel(waiter->timer);
+  if (waiter->on_end) waiter->on_end();
+  waiter->entered(why);
 }
 
 // A call that is let in may end within the callback, and so make room for the next: one thread
@@ -103,7 +118,7 @@ void Admission::Leave(CallKind kind) {
     ++of.running;
     lock.unlock();
     timer_->Cancel(next->timer);
-    if (next->on_wait) next->on_wait(false);
+    if (next->on_end) next->on_end();
     next->entered(Place(this, kind));
     next.reset();
     lock.lock();

@@ -41,7 +41,17 @@ struct AdmissionLimits {
   std::chrono::milliseconds max_wait{30};
 };
 
-/// Thread-safe. Callbacks run on the thread of the call that makes room, or on the timer's.
+/// Who wants to know of a call's wait; either may be empty.
+struct WaitObserver {
+  /// Before the wait. `give_up` ends it, unless it has ended; thread-safe. Must neither block nor
+  /// call back before it has returned.
+  std::function<void(std::function<void()> give_up)> on_begin = {};
+  /// After it, and before what comes of it.
+  std::function<void()> on_end = {};
+};
+
+/// Thread-safe. Callbacks run on the thread of the call that makes room, on that which gives the
+/// wait up, or on the timer's.
 class Admission {
  public:
   /// A call's place among those that run; gives it up when it goes.
@@ -59,7 +69,8 @@ class Admission {
     Admission* admission_ = nullptr;
     CallKind kind_ = CallKind::kInfo;
   };
-  /// What happens when it is a call's turn, or it has waited for too long (BACKPRESSURE).
+  /// What happens when it is a call's turn, it has waited for too long (BACKPRESSURE), or has given
+  /// its wait up (COMMAND_CANCELLED).
   using Entered = std::function<void(arrow::Result<Place>)>;
 
   /// `timer` and `clock` outlive it; it outlives all places.
@@ -71,8 +82,7 @@ class Admission {
   Admission& operator=(const Admission&) = delete;
 
   /// `entered` runs once: at once where there is room, or none to wait either; else later.
-  /// `on_wait(true)` before a wait, `on_wait(false)` after it.
-  void Enter(CallKind kind, Entered entered, std::function<void(bool)> on_wait = {});
+  void Enter(CallKind kind, Entered entered, WaitObserver observer = {});
 
   int64_t running(CallKind kind) const;
   int64_t waiting(CallKind kind) const;
@@ -81,7 +91,7 @@ class Admission {
  private:
   struct Waiter {
     Entered entered;
-    std::function<void(bool)> on_wait;
+    std::function<void()> on_end;
     int64_t timer = 0;
   };
   using WaiterPtr = std::shared_ptr<Waiter>;
@@ -95,7 +105,8 @@ class Admission {
   const Lane& lane(CallKind kind) const { return lanes_[static_cast<size_t>(kind)]; }
   int limit(CallKind kind) const { return limits_.running[static_cast<size_t>(kind)]; }
   void Leave(CallKind kind);
-  void GiveUpWaiting(CallKind kind, const WaiterPtr& waiter);
+  /// Takes the waiter out, if it waits still, and tells it `why`.
+  void EndWait(CallKind kind, const WaiterPtr& waiter, const arrow::Status& why);
   arrow::Status Refusal(CallKind kind) const;
 
   const AdmissionLimits limits_;

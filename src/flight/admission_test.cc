@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -143,12 +144,57 @@ TEST_F(AdmissionTest, CallsThatEndAtOnceDoNotNest) {
 TEST_F(AdmissionTest, TellsOfWaits) {
   Make(1, 10, 30);
   auto a = Enter();
-  std::vector<bool> told;
-  admission_->Enter(
-      CallKind::kGet, [](const arrow::Result<Admission::Place>&) {},
-      [&](bool waits) { told.push_back(waits); });
+  std::vector<std::string> told;
+  admission_->Enter(CallKind::kGet,
+                    [&](const arrow::Result<Admission::Place>&) { told.push_back("entered"); },
+                    {.on_begin = [&](const std::function<void()>&) { told.push_back("begin"); },
+                     .on_end = [&] { told.push_back("end"); }});
   a.reset();
-  EXPECT_EQ(told, (std::vector<bool>{true, false}));
+  EXPECT_EQ(told, (std::vector<std::string>{"begin", "end", "entered"}));
+}
+
+TEST_F(AdmissionTest, AWaitCanBeGivenUp) {
+  Make(1, 1, 30);
+  auto a = Enter();
+  auto b = std::make_shared<Outcome>();
+  std::function<void()> give_up;
+  int ends = 0;
+  admission_->Enter(CallKind::kGet,
+                    [b](arrow::Result<Admission::Place> place) {
+                      EXPECT_FALSE(std::exchange(b->called, true));
+                      b->place = std::move(place);
+                    },
+                    {.on_begin = [&](std::function<void()> how) { give_up = std::move(how); },
+                     .on_end = [&] { ++ends; }});
+  EXPECT_FALSE(b->called);
+  give_up();
+  ASSERT_TRUE(b->called);
+  EXPECT_EQ(ErrorCodeOf(b->place.status()), ErrorCode::kCommandCancelled);
+  EXPECT_EQ(ends, 1);
+  EXPECT_EQ(admission_->waiting(CallKind::kGet), 0);
+  EXPECT_EQ(timer_.size(), 0u);
+  give_up();
+  // There is room to wait again.
+  auto c = Enter();
+  EXPECT_FALSE(c->called);
+  a.reset();
+  EXPECT_TRUE(c->place.ok());
+  EXPECT_EQ(ends, 1);
+}
+
+TEST_F(AdmissionTest, WhoHasItsTurnCannotGiveTheWaitUp) {
+  Make(1, 1, 30);
+  auto a = Enter();
+  auto b = std::make_shared<Outcome>();
+  std::function<void()> give_up;
+  admission_->Enter(CallKind::kGet,
+                    [b](arrow::Result<Admission::Place> place) { b->place = std::move(place); },
+                    {.on_begin = [&](std::function<void()> how) { give_up = std::move(how); }});
+  a.reset();
+  EXPECT_TRUE(b->place.ok());
+  give_up();
+  EXPECT_TRUE(b->place.ok());
+  EXPECT_EQ(admission_->running(CallKind::kGet), 1);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "flight/command_runner.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <arrow/record_batch.h>
@@ -7,121 +8,22 @@
 
 #include <longbow/error.h>
 
+#include "base/base64.h"
 #include "flight/read_grants.h"
 #include "flight/result_metadata.h"
 #include "payload/field_check.h"
 #include "peer/inputs.h"
-#include "telemetry/bound_logger.h"
 #include "telemetry/trace.h"
 
 namespace longbow::flight {
 namespace {
 
-/// A put of a command whose path somebody else may take first: under REUSE, theirs is the answer.
-class ReusingPut : public FlightPut {
- public:
-  ReusingPut(std::unique_ptr<FlightPut> put, std::shared_ptr<FlightStore> store, FlightPath path)
-      : put_(std::move(put)), store_(std::move(store)), path_(std::move(path)) {}
-
-  arrow::Status Append(std::shared_ptr<arrow::RecordBatch> batch) override {
-    return put_->Append(std::move(batch));
-  }
-
-  arrow::Result<StoredFlightInfo> Commit() override {
-    auto committed = put_->Commit();
-    if (committed.ok() || ErrorCodeOf(committed.status()) != ErrorCode::kAlreadyExists) {
-      return committed;
-    }
-    auto theirs = store_->Find(path_);
-    if (!theirs) return committed;  // gone again
-    return theirs->info();
-  }
-
- private:
-  std::unique_ptr<FlightPut> put_;
-  std::shared_ptr<FlightStore> store_;
-  FlightPath path_;
-};
-
-/// The task as its service sees it: cancelling also reaches the inputs, in which the service may
-/// wait.
-class ServiceContext : public TaskContext {
- public:
-  ServiceContext(TaskContext& task, peer::LocalInputs& inputs) : task_(task), inputs_(inputs) {
-    SetCancelCallback(nullptr);
-  }
-  // A service may leave its callback behind, and the inputs end with this.
-  ~ServiceContext() override { task_.SetCancelCallback(nullptr); }
-
-  const std::string& task_id() const override { return task_.task_id(); }
-  bool cancelled() const override { return task_.cancelled(); }
-  void SetProgress(double fraction) override { task_.SetProgress(fraction); }
-  const Principal& principal() const override { return task_.principal(); }
-  std::string traceparent() const override { return task_.traceparent(); }
-  Logger& logger() const override { return task_.logger(); }
-  void SetCancelCallback(std::function<void()> callback) override {
-    task_.SetCancelCallback([this, callback = std::move(callback)] {
-      inputs_.Cancel();
-      if (callback) callback();
-    });
-  }
-
- private:
-  TaskContext& task_;
-  peer::LocalInputs& inputs_;
-};
-
-/// What a command's work is made of.
-struct WorkParts {
-  NodeContext* node;
-  std::shared_ptr<const Command> command;
-  std::shared_ptr<Service> service;
-  std::unique_ptr<peer::LocalInputs> inputs;
-  std::optional<std::vector<std::string>> columns;
-  std::optional<FlightPath> sink_path;
-  /// Becomes the task's own, for the inputs.
-  std::shared_ptr<telemetry::TraceContext> span;
-};
-
-/// Everything a command's task needs, from its start to the end of its result.
-class CommandWork : public TaskWork {
- public:
-  explicit CommandWork(WorkParts parts) : parts_(std::move(parts)) {}
-
-  arrow::Result<std::unique_ptr<arrow::RecordBatchReader>> Start(TaskContext& context) override {
-    context_.emplace(context, *parts_.inputs);
-    if (auto span = telemetry::ParseTraceparent(context.traceparent(), "")) *parts_.span = *span;
-    // What is stored is the whole result, whatever its first reader wants of it.
-    ExecuteRequest request{parts_.command->fields, *parts_.inputs, *context_,
-                           parts_.sink_path ? std::nullopt : parts_.columns};
-    ARROW_ASSIGN_OR_RAISE(auto reader, parts_.service->Execute(request));
-    if (reader == nullptr) {
-      return MakeError(ErrorCode::kInternalError,
-                       "the service '" + parts_.command->service + "' answered with no stream");
-    }
-    return ChangeMetadata(std::move(reader), parts_.command->result_metadata);
-  }
-
-  arrow::Result<std::unique_ptr<FlightPut>> BeginPut(
-      const std::shared_ptr<arrow::Schema>& schema) override {
-    if (!parts_.sink_path) return nullptr;
-    const Sink& sink = parts_.command->sink;
-    const IfExists if_exists = SinkIfExists(*parts_.command);
-    auto store = parts_.node->parts.registry->store();
-    PutRequest request{*parts_.sink_path, schema, if_exists, sink.ttl_sec};
-    if (sink.cache && !request.ttl_sec) request.ttl_sec = parts_.node->options.cache_ttl_sec;
-    ARROW_ASSIGN_OR_RAISE(auto put, store->BeginPut(std::move(request)));
-    if (if_exists != IfExists::kReuse) return put;
-    return std::make_unique<ReusingPut>(std::move(put), std::move(store), *parts_.sink_path);
-  }
-
- private:
-  WorkParts parts_;
-  std::optional<ServiceContext> context_;  // goes before the inputs that it cancels
-};
-
-std::string MakingKey(const FlightPath& path, const Command& command) {
-  return path.ToString() + '\n' + CanonicalText(command, /*with_sink=*/true);
+/// A command that no other principal's is equal to: no service's name has such characters. Not to
+/// be run, but to be told apart.
+Command OwnCommand(const Command& command, const Caller& caller) {
+  Command own = command;
+  own.service += '\n' + EncodeBase64(caller.origin.principal->name);
+  return own;
 }
 
 /// The error of something below an input.
@@ -131,51 +33,18 @@ arrow::Status AtInput(const std::string& name, const arrow::Status& status) {
                    detail ? detail->detail() : "", detail ? detail->body() : "");
 }
 
-/// Stands in for a task where only a schema is asked for.
-class SchemaContext : public TaskContext {
- public:
-  /// Both outlive it.
-  SchemaContext(const TaskOrigin& origin, Logger* logger)
-      : origin_(origin), logger_(*logger, {{"request_id", origin.request_id}}) {}
-
-  const std::string& task_id() const override { return id_; }
-  bool cancelled() const override { return false; }
-  void SetCancelCallback(std::function<void()>) override {}
-  void SetProgress(double) override {}
-  const Principal& principal() const override { return *origin_.principal; }
-  std::string traceparent() const override { return telemetry::FormatTraceparent(origin_.trace); }
-  Logger& logger() const override { return logger_; }
-
- private:
-  std::string id_ = "schema";
-  const TaskOrigin& origin_;
-  mutable telemetry::BoundLogger logger_;
-};
-
 }  // namespace
 
-std::shared_ptr<arrow::Schema> KnownSchemas::Find(
+std::optional<KnownSchemas::Schema> KnownSchemas::Find(
     const std::shared_ptr<const Command>& command) const {
   std::lock_guard lock(mutex_);
   const auto found = schemas_.find(command);
-  return found == schemas_.end() ? nullptr : found->second;
+  return found == schemas_.end() ? std::nullopt : std::optional(found->second);
 }
 
-void KnownSchemas::Add(std::shared_ptr<const Command> command,
-                       std::shared_ptr<arrow::Schema> schema) {
+void KnownSchemas::Add(std::shared_ptr<const Command> command, Schema schema) {
   std::lock_guard lock(mutex_);
   schemas_.emplace(std::move(command), std::move(schema));
-}
-
-std::optional<FlightPath> SinkPath(const Command& command) {
-  if (command.sink.path) return command.sink.path;
-  if (command.sink.cache) return CachePath(command);
-  return std::nullopt;
-}
-
-IfExists SinkIfExists(const Command& command) {
-  if (command.sink.cache && command.sink.if_exists == IfExists::kError) return IfExists::kReuse;
-  return command.sink.if_exists;
 }
 
 arrow::Result<std::shared_ptr<Service>> CommandRunner::FindChecked(const Command& command,
@@ -202,7 +71,7 @@ arrow::Result<std::shared_ptr<Service>> CommandRunner::FindChecked(const Command
 }
 
 arrow::Status CommandRunner::CheckSink(const Command& command, const Caller& caller) const {
-  if (SinkPath(command) && !node_->parts.registry->store()) {
+  if (HasSink(command) && !node_->parts.registry->store()) {
     return MakeError(ErrorCode::kNotImplemented,
                      "the command has a sink, and this node stores no flights",
                      "Load the module storage, or leave the sink's path out.");
@@ -214,6 +83,29 @@ arrow::Status CommandRunner::CheckSink(const Command& command, const Caller& cal
   // What is there already would be the answer.
   if (SinkIfExists(command) != IfExists::kReuse) return arrow::Status::OK();
   return caller.CheckRead(*command.sink.path);
+}
+
+bool CommandRunner::DependsOnPrincipal(const Command& command) const {
+  const auto service = node_->parts.registry->FindService(command.service);
+  if (service && service->description().depends_on_principal) return true;
+  return std::any_of(command.inputs.begin(), command.inputs.end(), [this](const auto& input) {
+    auto* nested = std::get_if<std::shared_ptr<const Command>>(&input.second);
+    return nested != nullptr && DependsOnPrincipal(**nested);
+  });
+}
+
+std::optional<FlightPath> CommandRunner::SinkPath(const Command& command,
+                                                  const Caller& caller) const {
+  if (command.sink.path) return command.sink.path;
+  if (!command.sink.cache) return std::nullopt;
+  return CachePath(DependsOnPrincipal(command) ? OwnCommand(command, caller) : command);
+}
+
+std::string CommandRunner::MakingKey(const FlightPath& path, const Command& command,
+                                     const Caller& caller) const {
+  const bool own = DependsOnPrincipal(command);
+  return path.ToString() + '\n' +
+         CanonicalText(own ? OwnCommand(command, caller) : command, /*with_sink=*/true);
 }
 
 arrow::Status CommandRunner::CheckTree(const Command& command, const Caller& caller) const {
@@ -240,7 +132,7 @@ arrow::Result<Execution> CommandRunner::Run(std::shared_ptr<const Command> comma
   ARROW_RETURN_NOT_OK(CheckTree(*command, options.caller));
   // Of what has begun, the parts may go on.
   if (!options.nested) ARROW_RETURN_NOT_OK(CheckMemory(*node_));
-  auto path = SinkPath(*command);
+  auto path = SinkPath(*command, options.caller);
   if (!path) return Submit(command, std::move(options), std::nullopt);
   return RunWithSink(command, std::move(options), *path);
 }
@@ -249,7 +141,7 @@ arrow::Result<Execution> CommandRunner::RunWithSink(const std::shared_ptr<const 
                                                     RunOptions options, const FlightPath& path) {
   auto store = node_->parts.registry->store();
   const IfExists if_exists = SinkIfExists(*command);
-  const std::string key = MakingKey(path, *command);
+  const std::string key = MakingKey(path, *command, options.caller);
   // One lock over look and submission, so that of identical commands one runs.
   std::unique_lock lock(mutex_);
   if (auto making = making_.find(key); making != making_.end()) {
@@ -279,29 +171,36 @@ arrow::Result<Execution> CommandRunner::RunWithSink(const std::shared_ptr<const 
   return execution;
 }
 
+arrow::Result<WorkParts> CommandRunner::MakeWorkParts(const std::shared_ptr<const Command>& command,
+                                                      const RunOptions& options) {
+  WorkParts parts;
+  parts.node = node_;
+  parts.command = command;
+  ARROW_ASSIGN_OR_RAISE(parts.service, FindChecked(*command, options.caller));
+  parts.scope = std::make_shared<TaskScope>();
+  ARROW_ASSIGN_OR_RAISE(parts.inputs, MakeInputs(*command, options, parts.scope));
+  return parts;
+}
+
 arrow::Result<Execution> CommandRunner::Submit(const std::shared_ptr<const Command>& command,
                                                RunOptions options,
                                                std::optional<FlightPath> sink_path) {
-  ARROW_ASSIGN_OR_RAISE(auto service, FindChecked(*command, options.caller));
-  auto span = std::make_shared<telemetry::TraceContext>();
-  ARROW_ASSIGN_OR_RAISE(auto inputs, MakeInputs(*command, options, span));
-  TaskRequest request;
-  request.origin = options.caller.origin;
-  request.service = command->service;
-  request.repeatable = command->sink.repeatable;
-  request.nested = options.nested;
-  request.work = std::make_unique<CommandWork>(
-      WorkParts{node_, command, std::move(service), std::move(inputs), std::move(options.columns),
-                std::move(sink_path), std::move(span)});
+  ARROW_ASSIGN_OR_RAISE(auto parts, MakeWorkParts(command, options));
+  parts.columns = std::move(options.columns);
+  parts.sink_path = std::move(sink_path);
+  TaskRequest request{.service = command->service,
+                      .work = MakeCommandWork(std::move(parts)),
+                      .repeatable = command->sink.repeatable,
+                      .nested = options.nested,
+                      .origin = options.caller.origin};
   ARROW_ASSIGN_OR_RAISE(auto task, node_->parts.tasks->Submit(std::move(request)));
   return Execution{std::move(task), nullptr};
 }
 
 arrow::Result<std::unique_ptr<peer::LocalInputs>> CommandRunner::MakeInputs(
-    const Command& command, const RunOptions& options,
-    std::shared_ptr<const telemetry::TraceContext> span) {
+    const Command& command, const RunOptions& options, std::shared_ptr<TaskScope> scope) {
   RunOptions nested;
-  nested.outer_span = std::move(span);
+  nested.scope = std::move(scope);
   nested.nested = true;
   nested.caller = options.caller;
   nested.known_schemas =
@@ -329,8 +228,9 @@ arrow::Result<Execution> CommandRunner::RunInput(const std::string& name,
                                                  const std::shared_ptr<const Command>& command,
                                                  RunOptions options) {
   auto span = std::make_shared<telemetry::Span>();
-  if (options.outer_span && options.outer_span->valid() && node_->parts.tracer != nullptr) {
-    *span = node_->parts.tracer->Start({.name = "input", .parent = options.outer_span.get()});
+  const telemetry::TraceContext& outer = options.scope->span();
+  if (outer.valid() && node_->parts.tracer != nullptr) {
+    *span = node_->parts.tracer->Start({.name = "input", .parent = &outer});
     span->SetAttribute("longbow.input", name);
     options.caller.origin.trace = span->context();
   }
@@ -355,7 +255,7 @@ peer::CommandInput CommandRunner::NestedInput(const std::string& name,
     auto execution = RunInput(name, command, std::move(with_columns));
     if (!execution.ok()) return AtInput(name, execution.status());
     // A task with a sink may be others' as well.
-    return peer::CommandResult{execution->task, execution->reused, !SinkPath(*command)};
+    return peer::CommandResult{execution->task, execution->reused, !HasSink(*command)};
   };
   input.schema = [this, command, options] { return TellNestedSchema(command, options); };
   input.find_stored = [this](const StoredFlightInfo& info) {
@@ -364,14 +264,23 @@ peer::CommandInput CommandRunner::NestedInput(const std::string& name,
   return input;
 }
 
+std::shared_ptr<arrow::Schema> CommandRunner::ReusedSchema(const Command& command,
+                                                           const Caller& caller) const {
+  const auto path = SinkPath(command, caller);
+  if (!path || SinkIfExists(command) != IfExists::kReuse) return nullptr;
+  auto stored = node_->parts.registry->store()->Find(*path);
+  return stored ? stored->info().schema : nullptr;
+}
+
 arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellSchema(const Command& command,
                                                                         const RunOptions& options) {
-  if (auto path = SinkPath(command); path && SinkIfExists(command) == IfExists::kReuse) {
-    if (auto stored = node_->parts.registry->store()->Find(*path)) return stored->info().schema;
-  }
+  if (auto schema = ReusedSchema(command, options.caller)) return schema;
   ARROW_ASSIGN_OR_RAISE(auto service, FindChecked(command, options.caller));
-  ARROW_ASSIGN_OR_RAISE(auto inputs, MakeInputs(command, options, nullptr));
-  SchemaContext context(options.caller.origin, node_->parts.logger);
+  ARROW_ASSIGN_OR_RAISE(auto inputs, MakeInputs(command, options, options.scope));
+  InputSchemaContext context({.origin = options.caller.origin,
+                              .logger = node_->parts.logger,
+                              .scope = options.scope,
+                              .inputs = *inputs});
   ExecuteRequest request{command.fields, *inputs, context};
   ARROW_ASSIGN_OR_RAISE(auto schema, service->GetSchema(request));
   if (!schema) return schema;
@@ -380,25 +289,30 @@ arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellSchema(const Co
 
 arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::TellNestedSchema(
     const std::shared_ptr<const Command>& command, const RunOptions& options) {
-  if (auto known = options.known_schemas->Find(command)) return known;
-  ARROW_ASSIGN_OR_RAISE(auto schema, TellSchema(*command, options));
-  if (schema) options.known_schemas->Add(command, schema);
+  if (auto known = options.known_schemas->Find(command)) return *std::move(known);
+  if (options.scope->cancelled()) {
+    return MakeError(ErrorCode::kCommandCancelled, "the command was cancelled");
+  }
+  auto schema = TellSchema(*command, options);
+  // What was cancelled is not known to be wrong, and what cannot be told is known when it runs.
+  const bool is_known = schema.ok() ? *schema != nullptr
+                                    : ErrorCodeOf(schema.status()) != ErrorCode::kCommandCancelled;
+  if (is_known) options.known_schemas->Add(command, schema);
   return schema;
 }
 
-arrow::Result<std::shared_ptr<arrow::Schema>> CommandRunner::GetSchema(
-    std::shared_ptr<const Command> command, RunOptions options) {
+arrow::Result<SchemaExecution> CommandRunner::FindSchema(
+    const std::shared_ptr<const Command>& command, const RunOptions& options) {
   ARROW_RETURN_NOT_OK(CheckTree(*command, options.caller));
-  ARROW_ASSIGN_OR_RAISE(auto schema, TellSchema(*command, options));
-  if (schema) return schema;
-  // Its service cannot tell: it runs until the schema is known, and no further.
-  options.nested = true;
-  ARROW_ASSIGN_OR_RAISE(auto execution, Submit(command, std::move(options), std::nullopt));
-  auto outcome = execution.task->Wait();
-  // It may have ended by itself.
-  (void)execution.task->Cancel();
-  ARROW_RETURN_NOT_OK(outcome.status());
-  return outcome->schema;
+  if (auto schema = ReusedSchema(*command, options.caller))
+    return SchemaExecution{std::move(schema), nullptr};
+  ARROW_RETURN_NOT_OK(CheckMemory(*node_));
+  ARROW_ASSIGN_OR_RAISE(auto parts, MakeWorkParts(command, options));
+  TaskRequest request{.service = command->service,
+                      .work = MakeSchemaWork(std::move(parts)),
+                      .origin = options.caller.origin};
+  ARROW_ASSIGN_OR_RAISE(auto task, node_->parts.tasks->Submit(std::move(request)));
+  return SchemaExecution{nullptr, std::move(task)};
 }
 
 void CommandRunner::Note(const std::shared_ptr<Task>& task,

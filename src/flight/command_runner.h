@@ -15,6 +15,7 @@
 #include <arrow/result.h>
 #include <arrow/type_fwd.h>
 
+#include "flight/command_work.h"
 #include "flight/node_context.h"
 #include "payload/command.h"
 #include "peer/inputs.h"
@@ -30,18 +31,27 @@ struct Execution {
   std::shared_ptr<const StoredFlight> reused;
 };
 
-/// The schemas of commands within one command, each told once: a service asks its inputs for theirs
-/// and those ask theirs in turn, when it is asked itself and again when it runs. Thread-safe;
-/// nothing blocks.
+/// What the question for a command's schema came to.
+struct SchemaExecution {
+  /// Null where a task finds it out.
+  std::shared_ptr<arrow::Schema> schema;
+  /// Its outcome will have the schema, and its result has no rows; null where the schema is known.
+  std::shared_ptr<Task> task;
+};
+
+/// The schemas of commands within one command, each told once, and so are errors: a service asks
+/// its inputs for theirs and those ask theirs in turn, when it is asked itself and again when it
+/// runs. Thread-safe; nothing blocks.
 class KnownSchemas {
  public:
-  /// Null where it is not known.
-  std::shared_ptr<arrow::Schema> Find(const std::shared_ptr<const Command>& command) const;
-  void Add(std::shared_ptr<const Command> command, std::shared_ptr<arrow::Schema> schema);
+  using Schema = arrow::Result<std::shared_ptr<arrow::Schema>>;
+  /// Nothing where it is not known.
+  std::optional<Schema> Find(const std::shared_ptr<const Command>& command) const;
+  void Add(std::shared_ptr<const Command> command, Schema schema);
 
  private:
   mutable std::mutex mutex_;
-  std::map<std::shared_ptr<const Command>, std::shared_ptr<arrow::Schema>> schemas_;
+  std::map<std::shared_ptr<const Command>, Schema> schemas_;
 };
 
 /// How to run a command.
@@ -56,11 +66,11 @@ struct RunOptions {
   std::shared_ptr<KnownSchemas> known_schemas;
   /// On whose behalf; must be set.
   Caller caller;
-  /// Of an input: the span of the task that it is an input of, once that runs; null: there is none.
-  std::shared_ptr<const telemetry::TraceContext> outer_span;
+  /// Of an input: the task that it is an input of; null: it is none.
+  std::shared_ptr<TaskScope> scope;
 };
 
-/// Thread-safe. Nothing blocks but `GetSchema`.
+/// Thread-safe. Nothing blocks.
 class CommandRunner {
  public:
   explicit CommandRunner(NodeContext* node) : node_(node) {}
@@ -76,9 +86,11 @@ class CommandRunner {
   arrow::Result<std::shared_ptr<Service>> FindChecked(const Command& command,
                                                       const Caller& caller) const;
 
-  /// The schema of the command's result; runs the command where its service cannot tell. Blocks.
-  arrow::Result<std::shared_ptr<arrow::Schema>> GetSchema(std::shared_ptr<const Command> command,
-                                                          RunOptions options);
+  /// The schema of the command's result, or the task that finds it out: its service tells, and
+  /// where it cannot, the command runs until the schema is known, and no further. Checks and limits
+  /// are those of `Run`, and who waits for the task does as there.
+  arrow::Result<SchemaExecution> FindSchema(const std::shared_ptr<const Command>& command,
+                                            const RunOptions& options);
 
   /// One more call waits for the task.
   void Attach(const std::shared_ptr<Task>& task);
@@ -99,21 +111,34 @@ class CommandRunner {
   /// Checks the command and everything below it, at each level as the same caller's.
   arrow::Status CheckTree(const Command& command, const Caller& caller) const;
   arrow::Status CheckSink(const Command& command, const Caller& caller) const;
-  /// \param span will be that of the task that reads them; may be null
-  arrow::Result<std::unique_ptr<peer::LocalInputs>> MakeInputs(
-      const Command& command, const RunOptions& options,
-      std::shared_ptr<const telemetry::TraceContext> span);
+  /// Whether the result is another one for each principal: the command's service says so, or that
+  /// of one within it.
+  bool DependsOnPrincipal(const Command& command) const;
+  /// The path at which the command's result is stored, if it is.
+  std::optional<FlightPath> SinkPath(const Command& command, const Caller& caller) const;
+  /// What tells the making of a stored result from others.
+  std::string MakingKey(const FlightPath& path, const Command& command, const Caller& caller) const;
+  /// \param scope of the task that reads them
+  arrow::Result<std::unique_ptr<peer::LocalInputs>> MakeInputs(const Command& command,
+                                                               const RunOptions& options,
+                                                               std::shared_ptr<TaskScope> scope);
   arrow::Result<Execution> RunInput(const std::string& name,
                                     const std::shared_ptr<const Command>& command,
                                     RunOptions options);
   peer::CommandInput NestedInput(const std::string& name, std::shared_ptr<const Command> command,
                                  RunOptions options);
-  /// The schema without running the command; null where that cannot be told.
+  /// The schema of what a flight that is there already would answer; null where there is none.
+  std::shared_ptr<arrow::Schema> ReusedSchema(const Command& command, const Caller& caller) const;
+  /// The schema of an input without running it; null where that cannot be told. Blocks as its
+  /// service does, on the thread of the task that asks.
   arrow::Result<std::shared_ptr<arrow::Schema>> TellSchema(const Command& command,
                                                            const RunOptions& options);
-  /// The same of an input, from `known_schemas` if it is there.
+  /// The same, from `known_schemas` if it is there.
   arrow::Result<std::shared_ptr<arrow::Schema>> TellNestedSchema(
       const std::shared_ptr<const Command>& command, const RunOptions& options);
+  /// What the command's task is made of, beside a sink.
+  arrow::Result<WorkParts> MakeWorkParts(const std::shared_ptr<const Command>& command,
+                                         const RunOptions& options);
   arrow::Result<Execution> Submit(const std::shared_ptr<const Command>& command, RunOptions options,
                                   std::optional<FlightPath> sink_path);
   arrow::Result<Execution> RunWithSink(const std::shared_ptr<const Command>& command,
@@ -125,10 +150,5 @@ class CommandRunner {
   std::unordered_map<std::string, std::weak_ptr<Task>> making_;
   std::unordered_map<std::string, Interest> interest_;
 };
-
-/// The path at which the command's result is stored, if it is.
-std::optional<FlightPath> SinkPath(const Command& command);
-/// What is to happen when it is taken: a cache reuses unless told otherwise.
-IfExists SinkIfExists(const Command& command);
 
 }  // namespace longbow::flight

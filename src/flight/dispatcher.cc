@@ -73,9 +73,10 @@ class NodeDispatcher : public Dispatcher {
       return MakeError(ErrorCode::kNotReady,
                        "this node is starting; ask again in a moment, or another one");
     }
-    if (node_.open_calls.load() >= node_.options.max_open_calls) {
+    if (node_.parts.open_calls() > node_.options.max_open_calls) {
       return MakeError(ErrorCode::kBackpressure,
-                       "this node has too many calls open; try again later, or another node");
+                       "this node has " + std::to_string(node_.options.max_open_calls) +
+                           " calls open, which is the most; try again later, or another node");
     }
     return arrow::Status::OK();
   }
@@ -91,7 +92,10 @@ class NodeDispatcher : public Dispatcher {
       return arrow::Status::OK();
     };
     if (!policy.authenticator->blocks()) return GuardCall(call, ask);
-    auto queued = node_.parts.tasks->RunSoon([this, call, ask] { GuardCall(call, ask); });
+    auto queued = node_.parts.tasks->RunSoon(/*owner=*/std::nullopt, [this, call, ask] {
+      if (!call->cancelled()) return GuardCall(call, ask);
+      call->Finish(MakeError(ErrorCode::kCommandCancelled, "the caller has gone"));
+    });
     if (!queued.ok()) call->Finish(queued);
   }
 
@@ -111,9 +115,21 @@ class NodeDispatcher : public Dispatcher {
         return arrow::Status::OK();
       });
     };
-    admission_.Enter(KindOf(call->method()), std::move(entered), [this, call](bool waits) {
-      if (auto* observer = node_.parts.observer) observer->OnWait(call->method(), waits);
-    });
+    admission_.Enter(KindOf(call->method()), std::move(entered), ObserveWait(call));
+  }
+
+  /// A call waits no longer than its client does.
+  WaitObserver ObserveWait(const CallPtr& call) {
+    WaitObserver observer;
+    observer.on_begin = [this, call](std::function<void()> give_up) {
+      if (auto* watcher = node_.parts.observer) watcher->OnWait(call->method(), true);
+      call->SetCancelCallback(std::move(give_up));
+    };
+    observer.on_end = [this, call] {
+      call->SetCancelCallback(nullptr);
+      if (auto* watcher = node_.parts.observer) watcher->OnWait(call->method(), false);
+    };
+    return observer;
   }
 
   void Dispatch(OpenCallPtr open) {

@@ -4,9 +4,11 @@
 /// The life of a call:
 ///   1. The transport hands it to `Serve` on one of gRPC's threads. A request id is taken or made
 ///      up, and sent back.
-///   2. Admission: a node that is starting or stopping, or has too many calls open, refuses. Then
-///      the authenticator finds out who calls, and the rules what they may do. A call of a kind of
-///      which enough are at work waits a moment for its turn, without a thread.
+///   2. Admission: a node that is starting or stopping, or has too many calls open, whoever's they
+///      are, refuses. Then the authenticator finds out who calls, and the rules what they may do.
+///      One that blocks does so on a share of the pool for callers who are not known yet. A call of
+///      a kind of which enough are at work waits a moment for its turn, without a thread, and as
+///      long as its client does.
 ///   3. The one request message is read (of a put or exchange, the first one), and decoded: a path,
 ///      a command, a ticket, an action. What is not Longbow's own goes to the modules' raw methods.
 ///   4. What answers from memory (flights by path, tickets) is answered on the spot. What may block
@@ -47,7 +49,7 @@ struct DispatcherOptions {
   std::string node_id;
   int max_wait_sec = 180;      ///< for a task, of a call without a deadline of its own
   int sync_timeout_sec = 10;   ///< for a revision that a client wants to see
-  int max_open_calls = 20000;  ///< more: BACKPRESSURE
+  int max_open_calls = 20000;  ///< from arrival to end; more: BACKPRESSURE
   AdmissionLimits admission;   ///< calls by kind
   int exchange_idle_sec =
       60;  ///< an exchange whose client sends nothing for so long ends with TIMEOUT
@@ -69,6 +71,8 @@ struct DispatcherParts {
   std::function<std::vector<std::string>()> problems = {};
   transport::CallObserver* observer = nullptr;  ///< may be null
   telemetry::Tracer* tracer = nullptr;          ///< may be null
+  /// Calls of Flight that have come and not ended, the one that asks included. Thread-safe.
+  std::function<int64_t()> open_calls = {};
 };
 
 class Dispatcher : public transport::CallHandler {

@@ -113,6 +113,13 @@ arrow::Result<std::optional<std::chrono::milliseconds>> WaitHeader(const CallCon
   return std::chrono::milliseconds(std::min<int64_t>(ms, int64_t{86'400'000}));
 }
 
+/// When a call that waits for a task is answered at the latest.
+MonotonicTime LatestEnd(const OpenCall& open) {
+  const NodeContext& node = *open.node;
+  const auto until = node.parts.clock->Now() + std::chrono::seconds(node.options.max_wait_sec);
+  return open.call->deadline() ? std::min(until, *open.call->deadline() - kDeadlineMargin) : until;
+}
+
 void WaitForInfo(const QuestionPtr& question, const std::shared_ptr<Task>& task) {
   NodeContext* node = question->open->node;
   const auto& call = *question->open->call;
@@ -122,10 +129,8 @@ void WaitForInfo(const QuestionPtr& question, const std::shared_ptr<Task>& task)
     node->runner->Detach(task, /*abandon=*/true);
     return question->open->Finish(wait.status());
   }
-  const auto now = node->parts.clock->Now();
-  MonotonicTime until = now + std::chrono::seconds(node->options.max_wait_sec);
-  if (*wait) until = std::min(until, now + **wait);
-  if (call.deadline()) until = std::min(until, *call.deadline() - kDeadlineMargin);
+  MonotonicTime until = LatestEnd(*question->open);
+  if (*wait) until = std::min(until, node->parts.clock->Now() + **wait);
   const WaitLimit limit = *wait ? WaitLimit::kKeepTask : WaitLimit::kCancelTask;
   TaskWait::Callbacks callbacks;
   callbacks.on_outcome = [question, task](const arrow::Result<Task::Outcome>& outcome) {
@@ -282,6 +287,30 @@ void AnswerSchema(const OpenCallPtr& open,
   open->call->WriteAndFinish(Frame::FromString(std::move(*bytes)));
 }
 
+/// Reads a result without rows to its end, which is the task's end.
+void ReadAway(Task& task) {
+  auto opened = task.OpenReader();
+  if (!opened.ok()) return;  // it has ended another way
+  std::shared_ptr<Task::Reader> reader = std::move(*opened);
+  reader->Next([reader](const arrow::Result<std::shared_ptr<arrow::RecordBatch>>&) {});
+}
+
+void WaitForSchema(const OpenCallPtr& open, const std::shared_ptr<Task>& task) {
+  TaskWait::Callbacks callbacks;
+  callbacks.on_outcome = [open, task](const arrow::Result<Task::Outcome>& outcome) {
+    if (!outcome.ok()) return open->Finish(outcome.status());
+    AnswerSchema(open, outcome->schema);
+    ReadAway(*task);
+  };
+  callbacks.on_limit = [open] {
+    open->Finish(MakeError(ErrorCode::kTimeout,
+                           "the command's schema was not known in time, and the command was "
+                           "cancelled",
+                           "Give the call a longer deadline."));
+  };
+  TaskWait::Start(open, task, LatestEnd(*open), WaitLimit::kCancelTask, std::move(callbacks));
+}
+
 /// Answers with a stored flight, and remembers the answer.
 void AnswerStored(const Question& question, const StoredFlight& flight) {
   NodeContext* node = question.open->node;
@@ -364,14 +393,14 @@ void GetSchema(OpenCallPtr open, const std::string& request) {
   routes.on_path = [question](const StoredFlight& flight) {
     AnswerSchema(question->open, flight.info().schema);
   };
-  routes.on_command = [question](std::shared_ptr<const Command> command) {
-    RunOnPool(question->open, [question, command = std::move(command)] {
-      RunOptions options;
-      options.caller = question->open->caller;
-      AnswerSchema(question->open,
-                   question->open->node->runner->GetSchema(command, std::move(options)));
-      return arrow::Status::OK();
-    });
+  routes.on_command = [question](const std::shared_ptr<const Command>& command) {
+    question->open->call->Annotate("service", command->service);
+    RunOptions options;
+    options.caller = question->open->caller;
+    auto execution = question->open->node->runner->FindSchema(command, options);
+    if (!execution.ok()) return question->open->Finish(execution.status());
+    if (execution->task) return WaitForSchema(question->open, execution->task);
+    AnswerSchema(question->open, execution->schema);
   };
   routes.on_retry = [question](const std::shared_ptr<Task>&) {
     question->open->Finish(

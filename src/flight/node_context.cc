@@ -46,9 +46,12 @@ void RunGuarded(const OpenCallPtr& open, const std::function<arrow::Status()>& w
   if (!status.ok()) open->Finish(status);
 }
 
+arrow::Status RunSoon(const OpenCall& open, std::function<void()> work) {
+  return open.node->parts.tasks->RunSoon(open.caller.origin.principal->name, std::move(work));
+}
+
 void RunOnPool(const OpenCallPtr& open, std::function<arrow::Status()> work) {
-  auto queued =
-      open->node->parts.tasks->RunSoon([open, work = std::move(work)] { RunGuarded(open, work); });
+  auto queued = RunSoon(*open, [open, work = std::move(work)] { RunGuarded(open, work); });
   if (!queued.ok()) open->Finish(queued);
 }
 

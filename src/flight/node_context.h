@@ -36,21 +36,6 @@ struct NodeContext {
   AnswerCache infos;  ///< of GetFlightInfo, by path
   std::atomic<bool> stopping{false};
   std::atomic<bool> memory_full{false};  ///< new work is refused
-  std::atomic<int64_t> open_calls{0};
-};
-
-/// Counts something open for as long as it lives.
-class OpenCount {
- public:
-  explicit OpenCount(std::atomic<int64_t>* counter) : counter_(counter) { counter_->fetch_add(1); }
-  OpenCount(OpenCount&& other) noexcept : counter_(std::exchange(other.counter_, nullptr)) {}
-  OpenCount& operator=(OpenCount&&) = delete;
-  ~OpenCount() {
-    if (counter_ != nullptr) counter_->fetch_sub(1);
-  }
-
- private:
-  std::atomic<int64_t>* counter_;
 };
 
 /// A call that is being answered, who asks, and its place among those that run.
@@ -60,13 +45,11 @@ struct OpenCall {
       : call(std::move(open)),
         node(node_context),
         caller(std::move(who)),
-        count(&node_context->open_calls),
         place(std::move(its_place)) {}
 
   std::shared_ptr<transport::Call> call;
   NodeContext* node;
   const Caller caller;
-  OpenCount count;
   Admission::Place place;
 
   /// Ends the call; an error of a node that is stopping becomes SHUTTING_DOWN where it is only the
@@ -87,7 +70,11 @@ arrow::Status Guard(Logger& logger, std::string_view what,
 /// Runs `work`, which ends the call unless it fails; then this does.
 void RunGuarded(const OpenCallPtr& open, const std::function<arrow::Status()>& work);
 
-/// Runs `work` on the node's pool, and ends the call if there is no room for it.
+/// Runs `work` on the node's pool as the caller's. Errors: BACKPRESSURE.
+arrow::Status RunSoon(const OpenCall& open, std::function<void()> work);
+
+/// The same with work that ends the call unless it fails; where it does, or there is no room for
+/// it, this does.
 void RunOnPool(const OpenCallPtr& open, std::function<arrow::Status()> work);
 
 }  // namespace longbow::flight

@@ -154,7 +154,7 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
       if (!status.ok()) self->Fail(status);
     };
     if (!service_ && !open_->node->parts.registry->store()->puts_block()) return guarded();
-    auto queued = open_->node->parts.tasks->RunSoon(std::move(guarded));
+    auto queued = RunSoon(*open_, std::move(guarded));
     if (!queued.ok()) Fail(queued);
   }
 

@@ -291,7 +291,7 @@ class PoolSender : public Sender {
 
   void Produce() override {
     auto self = std::static_pointer_cast<PoolSender>(shared_from_this());
-    auto queued = open()->node->parts.tasks->RunSoon([self] {
+    auto queued = RunSoon(*open(), [self] {
       bool at_end = false;
       auto status = Guard(*self->open()->node->parts.logger, "a stream's source",
                           [&] { return self->Step().Value(&at_end); });

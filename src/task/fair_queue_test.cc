@@ -1,5 +1,6 @@
 #include "task/fair_queue.h"
 
+#include <set>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -7,25 +8,26 @@
 namespace longbow {
 namespace {
 
+constexpr auto kAnybody = [](const std::string&) { return true; };
+
 std::string PopAll(FairQueue<char>* queue) {
   std::string popped;
-  while (auto next = queue->Pop()) {
-    popped += next->second;
-    queue->Done(next->first);
-  }
+  while (auto next = queue->Pop(kAnybody)) popped += next->second;
   return popped;
 }
 
 TEST(FairQueue, OneOwnerIsServedInOrder) {
-  FairQueue<char> queue(0);
+  FairQueue<char> queue;
   for (char item : std::string("abc")) queue.Push("x", item, false);
   EXPECT_EQ(queue.size(), 3u);
+  EXPECT_EQ(queue.size("x"), 3u);
+  EXPECT_EQ(queue.size("y"), 0u);
   EXPECT_EQ(PopAll(&queue), "abc");
   EXPECT_TRUE(queue.empty());
 }
 
 TEST(FairQueue, OwnersTakeTurns) {
-  FairQueue<char> queue(0);
+  FairQueue<char> queue;
   for (char item : std::string("1234")) queue.Push("greedy", item, false);
   queue.Push("modest", 'm', false);
   queue.Push("other", 'o', false);
@@ -33,39 +35,45 @@ TEST(FairQueue, OwnersTakeTurns) {
 }
 
 TEST(FairQueue, WhatIsPushedFirstGoesFirst) {
-  FairQueue<char> queue(0);
+  FairQueue<char> queue;
   queue.Push("x", 'a', false);
   queue.Push("y", 'b', false);
   queue.Push("y", 'c', true);
   EXPECT_EQ(PopAll(&queue), "cab");
 }
 
-TEST(FairQueue, AnOwnerAtItsLimitIsPassedOver) {
-  FairQueue<char> queue(2);
-  for (char item : std::string("1234")) queue.Push("greedy", item, false);
-  EXPECT_EQ(queue.Pop()->second, '1');
-  EXPECT_EQ(queue.Pop()->second, '2');
-  EXPECT_EQ(queue.running("greedy"), 2u);
-  EXPECT_FALSE(queue.HasRunnable());
-  EXPECT_FALSE(queue.Pop().has_value());
+TEST(FairQueue, OwnersWhoMayNotRunArePassedOver) {
+  FairQueue<char> queue;
+  std::set<std::string> stopped = {"greedy"};
+  const auto may_run = [&](const std::string& owner) { return !stopped.contains(owner); };
+  for (char item : std::string("12")) queue.Push("greedy", item, false);
+  EXPECT_FALSE(queue.HasRunnable(may_run));
+  EXPECT_FALSE(queue.Pop(may_run).has_value());
   queue.Push("modest", 'm', false);
-  EXPECT_TRUE(queue.HasRunnable());
-  EXPECT_EQ(queue.Pop()->second, 'm');
-  queue.Done("greedy");
-  EXPECT_EQ(queue.Pop()->second, '3');
-  EXPECT_FALSE(queue.Pop().has_value());
+  EXPECT_TRUE(queue.HasRunnable(may_run));
+  EXPECT_EQ(queue.Pop(may_run)->second, 'm');
+  EXPECT_FALSE(queue.Pop(may_run).has_value());
+  stopped.clear();
+  EXPECT_EQ(PopAll(&queue), "12");
 }
 
-TEST(FairQueue, ClearKeepsCountOfWhatIsOut) {
-  FairQueue<char> queue(1);
+TEST(FairQueue, TakesTheLastItemBack) {
+  FairQueue<char> queue;
+  for (char item : std::string("12")) queue.Push("x", item, false);
+  queue.Push("y", 'a', false);
+  queue.TakeBack("x");
+  queue.TakeBack("y");
+  EXPECT_EQ(queue.size(), 1u);
+  EXPECT_EQ(PopAll(&queue), "1");
+}
+
+TEST(FairQueue, ClearDropsAll) {
+  FairQueue<char> queue;
   queue.Push("x", 'a', false);
-  queue.Push("x", 'b', false);
-  EXPECT_TRUE(queue.Pop().has_value());
+  queue.Push("y", 'b', false);
   queue.Clear();
   EXPECT_TRUE(queue.empty());
   queue.Push("x", 'c', false);
-  EXPECT_FALSE(queue.HasRunnable());
-  queue.Done("x");
   EXPECT_EQ(PopAll(&queue), "c");
 }
 

@@ -110,7 +110,7 @@ TaskTimes PooledTask::times() const {
 
 std::string PooledTask::WaitReasonLocked() const {
   if (state_ == TaskState::kQueued) {
-    std::string reason = env_->pool.WaitReason(owner());
+    std::string reason = env_->pool.WaitReason(origin_.principal->name);
     return reason.empty() ? "a thread is about to take it" : reason;
   }
   if (state_ != TaskState::kStreaming || !outcome_known_) return {};

@@ -73,8 +73,13 @@ struct TaskEnvironment {
       : limits(task_limits),
         parts(task_parts),
         clock(task_parts.clock),
-        pool(task_limits.threads, task_limits.queue_length, task_limits.spare_threads,
-             task_limits.threads_per_principal) {}
+        pool({.threads = task_limits.threads,
+              .spare_threads = task_limits.spare_threads,
+              .threads_per_owner = task_limits.threads_per_principal,
+              .short_queue = task_limits.queue_length,
+              .short_queue_per_owner = task_limits.queue_per_principal,
+              .unknown_threads = task_limits.unknown_threads,
+              .unknown_queue = task_limits.unknown_queue}) {}
 
   const TaskLimits limits;
   const TaskParts parts;

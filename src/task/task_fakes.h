@@ -318,10 +318,11 @@ class TaskTest : public ::testing::Test {
   void Occupy(Gate* gate) {
     Gate& busy = NewGate();
     ASSERT_TRUE(registry()
-                    ->RunSoon([gate, &busy] {
-                      busy.Open();
-                      EXPECT_TRUE(gate->Wait());
-                    })
+                    ->RunSoon("somebody",
+                              [gate, &busy] {
+                                busy.Open();
+                                EXPECT_TRUE(gate->Wait());
+                              })
                     .ok());
     ASSERT_TRUE(busy.Wait());
   }

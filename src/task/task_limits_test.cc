@@ -53,8 +53,8 @@ TEST_F(TaskLimitsTest, ShortWorkHasAQueueOfItsOwn) {
   auto task = Submit(Script::Numbers(1));
   EXPECT_EQ(ErrorCodeOf(TrySubmit(Script::Numbers(1)).status()), ErrorCode::kBackpressure);
   std::atomic<int> ran{0};
-  EXPECT_TRUE(registry()->RunSoon([&] { ++ran; }).ok());
-  EXPECT_EQ(ErrorCodeOf(registry()->RunSoon([&] { ++ran; })), ErrorCode::kBackpressure);
+  EXPECT_TRUE(registry()->RunSoon("somebody", [&] { ++ran; }).ok());
+  EXPECT_EQ(ErrorCodeOf(registry()->RunSoon("somebody", [&] { ++ran; })), ErrorCode::kBackpressure);
   go.Open();
   registry()->Shutdown();
   EXPECT_EQ(ran, 1);
@@ -235,7 +235,7 @@ TEST_F(TaskLimitsTest, ShutdownCancelsAllAndRefusesNewOnes) {
   EXPECT_EQ(ErrorCodeOf(outcome.Get().status()), ErrorCode::kShuttingDown);
   EXPECT_EQ(ErrorCodeOf(NextOf(reader.get()).status()), ErrorCode::kShuttingDown);
   EXPECT_EQ(ErrorCodeOf(TrySubmit(Script::Numbers(1)).status()), ErrorCode::kShuttingDown);
-  EXPECT_EQ(ErrorCodeOf(registry()->RunSoon([] {})), ErrorCode::kShuttingDown);
+  EXPECT_EQ(ErrorCodeOf(registry()->RunSoon("somebody", [] {})), ErrorCode::kShuttingDown);
   registry()->Shutdown();
 }
 

@@ -100,7 +100,7 @@ TEST_F(TaskReaderTest, AStalledReaderHoldsMemoryUpToTheBoundAndNoThread) {
   ASSERT_TRUE(Eventually([&] { return produced_ == 10; }));
   // The only worker is free for others.
   Gate& ran = NewGate();
-  ASSERT_TRUE(registry()->RunSoon([&] { ran.Open(); }).ok());
+  ASSERT_TRUE(registry()->RunSoon("somebody", [&] { ran.Open(); }).ok());
   ASSERT_TRUE(ran.Wait());
   EXPECT_EQ(produced_, 10);
   // Production goes on once there is room worth it, and no further than the room.
@@ -375,7 +375,7 @@ TEST_F(TaskReaderTest, AFastStreamMakesWayForOthers) {
   };
   reader->Next(take);
   Gate& ran = NewGate();
-  ASSERT_TRUE(registry()->RunSoon([&] { ran.Open(); }).ok());
+  ASSERT_TRUE(registry()->RunSoon("somebody", [&] { ran.Open(); }).ok());
   EXPECT_TRUE(ran.Wait());
   OutcomeCatcher other;
   Submit(Script::Numbers(1))->AddWaiter(other.callback());

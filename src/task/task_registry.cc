@@ -29,14 +29,14 @@ class PooledTaskRegistry final : public TaskRegistry {
 
   arrow::Result<std::shared_ptr<Task>> Submit(TaskRequest request) override;
   std::shared_ptr<Task> Find(const std::string& id) override;
-  std::vector<TaskInfo> List() const override;
+  std::vector<TaskInfo> ListIf(const std::function<bool(const Task&)>& wanted) const override;
   TaskCounts counts() const override;
   int64_t DropUnread(int64_t bytes) override;
   void BeginShutdown() override;
   int64_t busy() const override;
   void Sweep() override;
-  arrow::Status RunSoon(std::function<void()> work) override {
-    return env_->pool.RunSoon(std::move(work));
+  arrow::Status RunSoon(const WorkOwner& owner, std::function<void()> work) override {
+    return env_->pool.RunSoon(owner, std::move(work));
   }
   void Shutdown() override;
 
@@ -139,11 +139,14 @@ std::vector<PooledTaskRegistry::TaskPtr> PooledTaskRegistry::All() const {
   return tasks;
 }
 
-std::vector<TaskInfo> PooledTaskRegistry::List() const {
+std::vector<TaskInfo> PooledTaskRegistry::ListIf(
+    const std::function<bool(const Task&)>& wanted) const {
   const std::vector<TaskPtr> tasks = All();
   std::vector<TaskInfo> infos;
   infos.reserve(tasks.size());
-  for (auto it = tasks.rbegin(); it != tasks.rend(); ++it) infos.push_back((*it)->info());
+  for (auto it = tasks.rbegin(); it != tasks.rend(); ++it) {
+    if (!wanted || wanted(**it)) infos.push_back((*it)->info());
+  }
   return infos;
 }
 
@@ -152,6 +155,8 @@ TaskCounts PooledTaskRegistry::counts() const {
   counts.queued = env_->waiting_starts.total();
   counts.running = env_->pool.running_jobs();
   counts.waiting_bytes = env_->waiting_bytes;
+  counts.short_queued = env_->pool.waiting_short();
+  counts.unknown_queued = env_->pool.waiting_unknown();
   std::lock_guard lock(mutex_);
   counts.known = static_cast<int64_t>(by_age_.size());
   return counts;

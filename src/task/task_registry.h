@@ -2,6 +2,7 @@
 /// Makes tasks, runs them on a fixed pool, and knows them until their time to live ends.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "task/task.h"
 #include "task/task_observer.h"
 #include "task/task_origin.h"
+#include "task/worker_pool.h"
 
 namespace longbow {
 
@@ -20,11 +22,15 @@ class Tracer;
 class Logger;
 
 struct TaskLimits {
-  int threads = 32;                ///< that run tasks; started when needed
-  int spare_threads = 0;           ///< more of them, for `RunSoon` only
-  int queue_length = 1024;         ///< starts that wait for a thread; more: BACKPRESSURE
-  int threads_per_principal = 0;   ///< of `threads`, for the tasks of one caller; 0: all
+  int threads = 32;         ///< that run tasks; started when needed
+  int spare_threads = 0;    ///< more of them, for `RunSoon` only
+  int queue_length = 1024;  ///< starts that wait for a thread; more: BACKPRESSURE
+  /// Of `threads`, for the tasks of one caller, and for its short work; 0: all.
+  int threads_per_principal = 0;
   int queue_per_principal = 1024;  ///< of `queue_length`, for one caller
+  /// Of `threads`, for the short work of callers of whom it is not known yet who they are.
+  int unknown_threads = 16;
+  int unknown_queue = 512;  ///< of that work, pieces that wait; more: BACKPRESSURE
   /// Known at once. The oldest that have ended and hold no result make way for new ones, whatever
   /// time they have to live; where there are none: BACKPRESSURE.
   int max_tasks = 10000;
@@ -36,8 +42,8 @@ struct TaskLimits {
 };
 
 struct TaskRequest {
-  std::string service;  ///< for ListTasks
-  std::unique_ptr<TaskWork> work;
+  std::string service = {};  ///< for ListTasks
+  std::unique_ptr<TaskWork> work = nullptr;
   bool repeatable = false;  ///< kept whole, and readable any number of times until it expires
   /// Run by a thread that will wait for it, as an input of another task: may exceed the queue.
   bool nested = false;
@@ -47,9 +53,11 @@ struct TaskRequest {
 /// What a registry has now.
 struct TaskCounts {
   int64_t known = 0;
-  int64_t queued = 0;         ///< that no thread has begun
-  int64_t running = 0;        ///< threads that run tasks
-  int64_t waiting_bytes = 0;  ///< of results that wait for their readers
+  int64_t queued = 0;          ///< that no thread has begun
+  int64_t running = 0;         ///< threads that run tasks
+  int64_t waiting_bytes = 0;   ///< of results that wait for their readers
+  int64_t short_queued = 0;    ///< pieces of short work that no thread has begun
+  int64_t unknown_queued = 0;  ///< the same, of callers who are not known yet
 };
 
 /// What tasks are made with; all outlive the registry, its tasks and their readers.
@@ -71,15 +79,18 @@ class TaskRegistry {
   virtual arrow::Result<std::shared_ptr<Task>> Submit(TaskRequest request) = 0;
   /// Null where it is not known (any more). Touches its time to live.
   virtual std::shared_ptr<Task> Find(const std::string& id) = 0;
-  /// Newest first.
-  virtual std::vector<TaskInfo> List() const = 0;
+  /// Those that `wanted` says true of, newest first; no function: all. It must not call back.
+  virtual std::vector<TaskInfo> ListIf(const std::function<bool(const Task&)>& wanted) const = 0;
+  std::vector<TaskInfo> List() const { return ListIf({}); }
   virtual TaskCounts counts() const = 0;
   /// Forgets what has expired. Called every second or so by the server's timer.
   virtual void Sweep() = 0;
 
   /// Runs a short piece of blocking work on the pool: one call of a module, one batch of a put. The
-  /// queue for those is its own, of `queue_length`, and has precedence. Errors: BACKPRESSURE.
-  virtual arrow::Status RunSoon(std::function<void()> work) = 0;
+  /// queue for those is its own, of `queue_length`, and has precedence; callers take turns. Work
+  /// without an owner, of callers who are not known yet, has a queue beside it.
+  /// Errors: BACKPRESSURE.
+  virtual arrow::Status RunSoon(const WorkOwner& owner, std::function<void()> work) = 0;
 
   /// Drops results that nobody has begun to read, oldest first, until `bytes` are free; who asks
   /// for one of them is told so (RESOURCE_EXHAUSTED). Returns how many were dropped.

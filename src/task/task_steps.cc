@@ -33,12 +33,18 @@ arrow::Status WithCode(const arrow::Status& status) {
 
 }  // namespace
 
-PooledTask::Context::Context(PooledTask* task)
-    : task_(task),
-      logger_(task->env_->logger(), {{"task", task->id_},
-                                     {"service", task->service_},
-                                     {"request_id", task->origin_.request_id},
-                                     {"trace_id", telemetry::TraceIdHex(task->origin_.trace)}}) {}
+Logger& PooledTask::Context::logger() const {
+  std::call_once(logger_made_, [this] {
+    const TaskOrigin& origin = task_->origin_;
+    LogFields fields = {
+        {"task", task_->id_}, {"service", task_->service_}, {"request_id", origin.request_id}};
+    if (origin.trace.valid()) {
+      fields.emplace_back("trace_id", telemetry::TraceIdHex(origin.trace));
+    }
+    logger_.emplace(task_->env_->logger(), fields);
+  });
+  return *logger_;
+}
 
 std::string PooledTask::Context::traceparent() const {
   const telemetry::TraceContext& trace = task_->spans_.context();

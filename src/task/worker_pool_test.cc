@@ -1,5 +1,6 @@
 #include "task/worker_pool.h"
 
+#include <algorithm>
 #include <set>
 
 #include "task/task_fakes.h"
@@ -22,23 +23,26 @@ class FunctionJob : public WorkerPool::Job {
   std::string owner_;
 };
 
+const WorkOwner kOwner = "somebody";
+
 std::shared_ptr<WorkerPool::Job> MakeJob(std::function<void()> function, std::string owner = {}) {
   return std::make_shared<FunctionJob>(std::move(function), std::move(owner));
 }
 
 TEST(WorkerPool, StartsNoMoreThreadsThanAreNeeded) {
-  WorkerPool pool(8, 100);
+  WorkerPool pool({.threads = 8});
   std::mutex mutex;
   std::set<std::thread::id> threads;
   for (int i = 0; i < 20; ++i) {
     Gate done;
-    ASSERT_TRUE(pool.RunSoon([&] {
-                      {
-                        std::lock_guard lock(mutex);
-                        threads.insert(std::this_thread::get_id());
-                      }
-                      done.Open();
-                    })
+    ASSERT_TRUE(pool.RunSoon(kOwner,
+                             [&] {
+                               {
+                                 std::lock_guard lock(mutex);
+                                 threads.insert(std::this_thread::get_id());
+                               }
+                               done.Open();
+                             })
                     .ok());
     ASSERT_TRUE(done.Wait());
     // Until the worker waits again, the next piece of work would rightly start another.
@@ -49,7 +53,7 @@ TEST(WorkerPool, StartsNoMoreThreadsThanAreNeeded) {
 }
 
 TEST(WorkerPool, RunsAsManyAtOnceAsItHasThreads) {
-  WorkerPool pool(3, 100);
+  WorkerPool pool({.threads = 3});
   std::atomic<int> running{0};
   Gate all;
   for (int i = 0; i < 3; ++i) {
@@ -62,18 +66,19 @@ TEST(WorkerPool, RunsAsManyAtOnceAsItHasThreads) {
 }
 
 TEST(WorkerPool, ShortWorkGoesBeforeJobs) {
-  WorkerPool pool(1, 100);
+  WorkerPool pool({.threads = 1});
   Gate busy, go;
-  ASSERT_TRUE(pool.RunSoon([&] {
-                    busy.Open();
-                    EXPECT_TRUE(go.Wait());
-                  })
+  ASSERT_TRUE(pool.RunSoon(kOwner,
+                           [&] {
+                             busy.Open();
+                             EXPECT_TRUE(go.Wait());
+                           })
                   .ok());
   ASSERT_TRUE(busy.Wait());
   std::vector<int> order;
   ASSERT_TRUE(pool.Enqueue(MakeJob([&] { order.push_back(3); })));
   ASSERT_TRUE(pool.Enqueue(MakeJob([&] { order.push_back(2); }), /*first=*/true));
-  ASSERT_TRUE(pool.RunSoon([&] { order.push_back(1); }).ok());
+  ASSERT_TRUE(pool.RunSoon(kOwner, [&] { order.push_back(1); }).ok());
   EXPECT_TRUE(pool.has_waiting());
   go.Open();
   pool.Shutdown();
@@ -81,18 +86,19 @@ TEST(WorkerPool, ShortWorkGoesBeforeJobs) {
 }
 
 TEST(WorkerPool, ShortWorkBeyondTheQueueIsRefused) {
-  WorkerPool pool(1, 2);
+  WorkerPool pool({.threads = 1, .short_queue = 2});
   Gate busy, go;
-  ASSERT_TRUE(pool.RunSoon([&] {
-                    busy.Open();
-                    EXPECT_TRUE(go.Wait());
-                  })
+  ASSERT_TRUE(pool.RunSoon(kOwner,
+                           [&] {
+                             busy.Open();
+                             EXPECT_TRUE(go.Wait());
+                           })
                   .ok());
   ASSERT_TRUE(busy.Wait());
   std::atomic<int> ran{0};
-  EXPECT_TRUE(pool.RunSoon([&] { ++ran; }).ok());
-  EXPECT_TRUE(pool.RunSoon([&] { ++ran; }).ok());
-  auto refused = pool.RunSoon([&] { ++ran; });
+  EXPECT_TRUE(pool.RunSoon(kOwner, [&] { ++ran; }).ok());
+  EXPECT_TRUE(pool.RunSoon(kOwner, [&] { ++ran; }).ok());
+  auto refused = pool.RunSoon(kOwner, [&] { ++ran; });
   EXPECT_EQ(ErrorCodeOf(refused), ErrorCode::kBackpressure) << refused;
   go.Open();
   pool.Shutdown();
@@ -100,7 +106,7 @@ TEST(WorkerPool, ShortWorkBeyondTheQueueIsRefused) {
 }
 
 TEST(WorkerPool, SpareThreadsRunShortWorkAndNoJobs) {
-  WorkerPool pool(1, 100, /*spare_threads=*/1);
+  WorkerPool pool({.threads = 1, .spare_threads = 1});
   Gate busy, go;
   ASSERT_TRUE(pool.Enqueue(MakeJob([&] {
     busy.Open();
@@ -111,7 +117,7 @@ TEST(WorkerPool, SpareThreadsRunShortWorkAndNoJobs) {
   ASSERT_TRUE(pool.Enqueue(MakeJob([&] { second = true; })));
   for (int i = 0; i < 10; ++i) {
     Gate done;
-    ASSERT_TRUE(pool.RunSoon([&] { done.Open(); }).ok());
+    ASSERT_TRUE(pool.RunSoon(kOwner, [&] { done.Open(); }).ok());
     ASSERT_TRUE(done.Wait());
   }
   EXPECT_EQ(pool.free_threads(), 0);
@@ -122,7 +128,7 @@ TEST(WorkerPool, SpareThreadsRunShortWorkAndNoJobs) {
 }
 
 TEST(WorkerPool, AnOwnerHasNoMoreThreadsThanItsShare) {
-  WorkerPool pool(2, 100, /*spare_threads=*/0, /*threads_per_owner=*/1);
+  WorkerPool pool({.threads = 2, .threads_per_owner = 1});
   EXPECT_EQ(pool.free_threads("alice"), 1);
   Gate busy, go, his;
   ASSERT_TRUE(pool.Enqueue(MakeJob(
@@ -148,7 +154,7 @@ TEST(WorkerPool, AnOwnerHasNoMoreThreadsThanItsShare) {
 }
 
 TEST(WorkerPool, WhereAllThreadsWorkThatIsTheReason) {
-  WorkerPool pool(1, 100, /*spare_threads=*/0, /*threads_per_owner=*/1);
+  WorkerPool pool({.threads = 1});
   Gate busy, go;
   ASSERT_TRUE(pool.Enqueue(MakeJob(
       [&] {
@@ -161,8 +167,110 @@ TEST(WorkerPool, WhereAllThreadsWorkThatIsTheReason) {
   go.Open();
 }
 
+/// Pieces of work that stay at work until the gate opens. Goes after the pool.
+class Standing {
+ public:
+  std::function<void()> piece() {
+    return [this] {
+      ++began;
+      EXPECT_TRUE(go.Wait());
+    };
+  }
+  std::atomic<int> began{0};
+  Gate go;
+};
+
+TEST(WorkerPool, OwnersTakeTurnsInShortWork) {
+  Standing standing;
+  std::vector<std::string> order;
+  WorkerPool pool({.threads = 1, .short_queue = 10000, .short_queue_per_owner = 10000});
+  ASSERT_TRUE(pool.RunSoon("greedy", standing.piece()).ok());
+  for (int i = 0; i < 5000; ++i) {
+    ASSERT_TRUE(pool.RunSoon("greedy", [&] { order.emplace_back("greedy"); }).ok());
+  }
+  ASSERT_TRUE(pool.RunSoon("modest", [&] { order.emplace_back("modest"); }).ok());
+  ASSERT_TRUE(pool.RunSoon(std::nullopt, [&] { order.emplace_back("unknown"); }).ok());
+  EXPECT_EQ(pool.waiting_unknown(), 1);
+  standing.go.Open();
+  pool.Shutdown();
+  ASSERT_EQ(order.size(), 5002u);
+  order.resize(3);
+  EXPECT_EQ(std::count(order.begin(), order.end(), "modest"), 1);
+  EXPECT_EQ(std::count(order.begin(), order.end(), "unknown"), 1);
+}
+
+TEST(WorkerPool, ShortWorkOfAnOwnerLeavesThreadsForOthers) {
+  Standing standing;
+  Gate his, his_job;
+  WorkerPool pool({.threads = 4, .spare_threads = 2, .threads_per_owner = 2});
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(pool.RunSoon("alice", standing.piece()).ok());
+  ASSERT_TRUE(Eventually([&] { return standing.began == 2; }));
+  EXPECT_EQ(pool.waiting_short(), 98);
+  // Half of the spare threads are left for her jobs.
+  EXPECT_EQ(pool.free_threads("alice"), 1);
+  ASSERT_TRUE(pool.RunSoon("bob", [&] { his.Open(); }).ok());
+  ASSERT_TRUE(pool.Enqueue(MakeJob([&] { his_job.Open(); }, "bob")));
+  EXPECT_TRUE(his.Wait());
+  EXPECT_TRUE(his_job.Wait());
+  EXPECT_EQ(standing.began, 2);
+  standing.go.Open();
+  pool.Shutdown();
+  EXPECT_EQ(standing.began, 100);
+}
+
+TEST(WorkerPool, WhoHasAllItsJobsAtWorkCanStillAsk) {
+  Standing standing;
+  Gate asked;
+  WorkerPool pool({.threads = 4, .spare_threads = 2, .threads_per_owner = 2});
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(pool.Enqueue(MakeJob(standing.piece(), "alice")));
+  ASSERT_TRUE(Eventually([&] { return standing.began == 2; }));
+  ASSERT_TRUE(pool.RunSoon("alice", [&] { asked.Open(); }).ok());
+  EXPECT_TRUE(asked.Wait());
+  standing.go.Open();
+  pool.Shutdown();
+  EXPECT_EQ(standing.began, 10);
+}
+
+TEST(WorkerPool, AnOwnersShareOfTheShortQueue) {
+  Standing standing;
+  WorkerPool pool({.threads = 1, .short_queue = 4, .short_queue_per_owner = 2});
+  ASSERT_TRUE(pool.RunSoon("alice", standing.piece()).ok());
+  ASSERT_TRUE(Eventually([&] { return standing.began == 1; }));
+  EXPECT_TRUE(pool.RunSoon("alice", [] {}).ok());
+  EXPECT_TRUE(pool.RunSoon("alice", [] {}).ok());
+  const auto refused = pool.RunSoon("alice", [] {});
+  EXPECT_EQ(ErrorCodeOf(refused), ErrorCode::kBackpressure);
+  EXPECT_NE(refused.message().find("You have 2"), std::string::npos) << refused;
+  EXPECT_TRUE(pool.RunSoon("bob", [] {}).ok());
+  EXPECT_TRUE(pool.RunSoon("carol", [] {}).ok());
+  EXPECT_EQ(ErrorCodeOf(pool.RunSoon("dave", [] {})), ErrorCode::kBackpressure);
+  EXPECT_EQ(pool.waiting_short(), 4);
+  standing.go.Open();
+}
+
+TEST(WorkerPool, UnknownOwnersHaveAShareAndAQueueOfTheirOwn) {
+  Standing standing;
+  Gate known, job;
+  WorkerPool pool({.threads = 3, .unknown_threads = 2, .unknown_queue = 3});
+  for (int i = 0; i < 5; ++i) ASSERT_TRUE(pool.RunSoon(std::nullopt, standing.piece()).ok());
+  ASSERT_TRUE(Eventually([&] { return standing.began == 2; }));
+  EXPECT_EQ(pool.waiting_unknown(), 3);
+  EXPECT_EQ(pool.waiting_short(), 0);
+  const auto refused = pool.RunSoon(std::nullopt, [] {});
+  EXPECT_EQ(ErrorCodeOf(refused), ErrorCode::kBackpressure);
+  EXPECT_NE(refused.message().find("who they are"), std::string::npos) << refused;
+  ASSERT_TRUE(pool.RunSoon("alice", [&] { known.Open(); }).ok());
+  ASSERT_TRUE(pool.Enqueue(MakeJob([&] { job.Open(); }, "alice")));
+  EXPECT_TRUE(known.Wait());
+  EXPECT_TRUE(job.Wait());
+  EXPECT_EQ(standing.began, 2);
+  standing.go.Open();
+  pool.Shutdown();
+  EXPECT_EQ(standing.began, 5);
+}
+
 TEST(WorkerPool, JobsGoOnWhileShortWorkKeepsTheirWorker) {
-  WorkerPool pool(1, 100, /*spare_threads=*/1);
+  WorkerPool pool({.threads = 1, .spare_threads = 1});
   Gate busy, go, spare, short_go, ran;
   ASSERT_TRUE(pool.Enqueue(MakeJob([&] {
     busy.Open();
@@ -170,10 +278,10 @@ TEST(WorkerPool, JobsGoOnWhileShortWorkKeepsTheirWorker) {
   })));
   ASSERT_TRUE(busy.Wait());
   // The spare worker has been started, and waits for work again.
-  ASSERT_TRUE(pool.RunSoon([&] { spare.Open(); }).ok());
+  ASSERT_TRUE(pool.RunSoon(kOwner, [&] { spare.Open(); }).ok());
   ASSERT_TRUE(spare.Wait());
   ASSERT_TRUE(pool.Enqueue(MakeJob([&] { ran.Open(); })));
-  ASSERT_TRUE(pool.RunSoon([&] { EXPECT_TRUE(short_go.Wait()); }).ok());
+  ASSERT_TRUE(pool.RunSoon(kOwner, [&] { EXPECT_TRUE(short_go.Wait()); }).ok());
   go.Open();
   // Whichever worker took the short work, the other one runs the job.
   EXPECT_TRUE(ran.Wait());
@@ -181,21 +289,21 @@ TEST(WorkerPool, JobsGoOnWhileShortWorkKeepsTheirWorker) {
 }
 
 TEST(WorkerPool, ShutdownRunsWhatWasAcceptedAndRefusesMore) {
-  WorkerPool pool(2, 1000);
+  WorkerPool pool({.threads = 2});
   std::atomic<int> ran{0};
   for (int i = 0; i < 500; ++i) {
-    ASSERT_TRUE(pool.RunSoon([&] { ++ran; }).ok());
+    ASSERT_TRUE(pool.RunSoon(kOwner, [&] { ++ran; }).ok());
     ASSERT_TRUE(pool.Enqueue(MakeJob([&] { ++ran; })));
   }
   pool.Shutdown();
   EXPECT_EQ(ran, 1000);
-  EXPECT_EQ(ErrorCodeOf(pool.RunSoon([] {})), ErrorCode::kShuttingDown);
+  EXPECT_EQ(ErrorCodeOf(pool.RunSoon(kOwner, [] {})), ErrorCode::kShuttingDown);
   EXPECT_FALSE(pool.Enqueue(MakeJob([] {})));
   pool.Shutdown();
 }
 
 TEST(WorkerPool, ShutdownOfAPoolThatNeverRan) {
-  WorkerPool pool(2, 10);
+  WorkerPool pool({.threads = 2});
   pool.Shutdown();
 }
 

@@ -29,7 +29,7 @@ from tests.e2e.operations import (
     with_modules,
 )
 from tests.e2e.polling import start, wait_for_state
-from tests.e2e.raw_grpc import FLIGHT, RawClient
+from tests.e2e.raw_grpc import FLIGHT, METHODS, RawClient
 from tests.e2e.server import PATIENCE_SEC, LongbowServer
 
 MiB = 1 << 20
@@ -96,6 +96,23 @@ def count(client: Client, *states: str) -> int:
 def refusals(server: LongbowServer, method: str, code: str) -> float:
     """Calls of a method that ended with that code."""
     return Metrics(server.http)("rpc_calls_total", method=method, code=code)
+
+
+# ListActions answers without a request.
+@pytest.mark.parametrize("method", sorted({*METHODS} - {"ListActions"}))
+def test_a_call_without_a_request_gives_its_place_up(
+    limited: Callable[..., tuple[LongbowServer, Client]], method: str
+) -> None:
+    server, client = limited(request_timeout_sec=1)
+    raw = RawClient(server.uri)
+    raw.begin(FLIGHT + method, end=False)
+    reply = raw.reply()
+    assert reply.error["code"] == Code.TIMEOUT
+    assert "request_timeout_sec of [server]" in reply.error["msg"]
+    eventually("it has ended", lambda: refusals(server, method, "TIMEOUT") == 1)
+    raw.close()
+    # One whose request is there may take its time.
+    client.info(stubborn(seconds=1.5))
 
 
 # Calls of each kind.
@@ -182,6 +199,56 @@ def test_no_call_waits_longer_than_it_may(
     holder.close()
     eventually("it has ended", lambda: Metrics(server.http)("calls_running", kind="action") == 0)
     assert client.action("HealthCheck")["status"] == "SERVING"
+
+
+def test_a_call_that_waits_does_so_as_long_as_its_client(
+    limited: Callable[..., tuple[LongbowServer, Client]],
+) -> None:
+    server, _ = limited(max_running_action=1, max_waiting_calls=1, max_call_wait_ms=60000)
+    assert Metrics(server.http)("calls_waiting_limit") == 1
+    holder, waiter = RawClient(server.uri), RawClient(server.uri)
+    holder.begin(FLIGHT + "DoAction", end=False)
+    eventually("one runs", lambda: Metrics(server.http)("calls_running", kind="action") == 1)
+    waiter.begin(FLIGHT + "DoAction", end=False)
+    eventually("one waits", lambda: Metrics(server.http)("calls_waiting", kind="action") == 1)
+    waiter.close()
+    eventually(
+        "it does not wait any more",
+        lambda: Metrics(server.http)("calls_waiting", kind="action") == 0,
+        patience=1 + NOISE_SEC,
+    )
+    eventually("it has ended", lambda: refusals(server, "DoAction", "COMMAND_CANCELLED") == 1)
+    assert Metrics(server.http)("rpc_waiting") == 0
+    # Its place is free for another one, which gets its turn.
+    other = RawClient(server.uri)
+    other.begin(FLIGHT + "ListActions")
+    eventually("one waits", lambda: Metrics(server.http)("calls_waiting", kind="action") == 1)
+    holder.close()
+    assert other.reply().status == 0
+    other.close()
+
+
+def test_all_open_calls_count(limited: Callable[..., tuple[LongbowServer, Client]]) -> None:
+    # One of the three runs, and two wait for their turn.
+    server, client = limited(max_open_calls=3, max_running_action=1, max_call_wait_ms=60000)
+    assert Metrics(server.http)("calls_open_limit") == 3
+    holders = [RawClient(server.uri) for _ in range(3)]
+    for holder in holders:
+        holder.begin(FLIGHT + "DoAction", end=False)
+    eventually("all are open", lambda: Metrics(server.http)("rpc_running") == 3)
+    raw = RawClient(server.uri)
+    for method in METHODS:
+        begin = time.monotonic()
+        reply = raw.call(FLIGHT + method, b"")
+        assert time.monotonic() - begin < NOISE_SEC
+        assert reply.error["code"] == Code.BACKPRESSURE, method
+        assert reply.error["code"] & RETRY == RETRY
+        assert "3 calls open" in reply.error["msg"]
+    holders.pop().close()
+    eventually("one has ended", lambda: Metrics(server.http)("rpc_running") == 2)
+    assert rows(client.run(sql("SELECT 1 AS x"))) == [(1,)]
+    for each in (*holders, raw):
+        each.close()
 
 
 # Tasks.
@@ -344,11 +411,11 @@ def test_the_calls_of_one_connection(
     raw = RawClient(server.uri)
     assert raw.call(FLIGHT + "ListActions", b"").status == 0
     # A client that does not keep to it is not served.
-    before = Metrics(server.http)("rpc_calls_total", method="ListActions")
+    eventually("it is counted", lambda: refusals(server, "ListActions", "OK") == 1)
     for _ in range(2):
         raw.begin(FLIGHT + "DoAction", end=False)
     assert not is_answered(raw)
-    assert Metrics(server.http)("rpc_calls_total", method="ListActions") == before
+    assert Metrics(server.http)("rpc_calls_total", method="ListActions") == 1
     raw.close()
     streams.pop().cancel()
     eventually("one call has ended", lambda: can_ask(one, options))

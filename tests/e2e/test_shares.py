@@ -1,0 +1,191 @@
+"""What one caller sends keeps no other one waiting, and what nobody waits for any more does not go on."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.flight as fl
+import pytest
+
+from tests.e2e.client import Client, Json, descriptor_of, eventually, sql
+from tests.e2e.conftest import MakeServer
+from tests.e2e.errors import ERRORS, Code, expect_error
+from tests.e2e.operations import NOISE_SEC, Metrics, module_path, stubborn, with_modules
+from tests.e2e.raw_grpc import FLIGHT, RawClient
+from tests.e2e.server import LongbowServer
+
+ALICE, BOB = ({"authorization": f"Bearer {name}-has-this-token"} for name in ("alice", "bob"))
+TWO_CALLERS: dict[str, dict[str, Any]] = {
+    "auth": {"method": "token"},
+    "auth.token.alice": {"token": "alice-has-this-token"},
+    "auth.token.bob": {"token": "bob-has-this-token"},
+    "access.rule.both": {"principals": ["*"], "services": ["*"], "actions": ["*"], "read": ["*"]},
+}
+# More than the node has threads.
+MANY = 40
+
+
+@pytest.fixture
+def shared(make_server: MakeServer) -> Iterator[Callable[..., tuple[LongbowServer, Client]]]:
+    """Starts servers with the service that takes as long as it is told."""
+    clients: list[Client] = []
+
+    def begin(
+        more: dict[str, dict[str, Any]] | None = None, **settings: Any
+    ) -> tuple[LongbowServer, Client]:
+        modules = with_modules("sql", "storage", module_path("stubborn"))
+        limits = {"shutdown_grace_sec": 0.5, **settings}
+        server = make_server(
+            {"server": limits, "http": {"port": 0}, **(more or {})}, arguments=modules
+        )
+        clients.append(Client(server.uri))
+        return server, clients[-1]
+
+    yield begin
+    for client in clients:
+        client.close()
+
+
+def states(client: Client, headers: dict[str, str] | None = None) -> list[str]:
+    """Of all tasks that the caller may see."""
+    tasks = client.action("ListTasks", {}, headers).get("tasks", [])
+    return sorted(str(task["state"]) for task in tasks)
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """How long it takes."""
+    begin = time.monotonic()
+    call()
+    return time.monotonic() - begin
+
+
+def never(tmp_path: Path) -> Json:
+    """A command whose service cannot tell its schema, and does not begin."""
+    return stubborn(untilFile=str(tmp_path / "never"))
+
+
+def nested(inner: Json) -> Json:
+    """One whose service asks the other for its schema, and waits for it."""
+    return sql("SELECT * FROM t", {"t": {"command": inner}})
+
+
+# GetSchema of a command.
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_schema_that_does_not_come_in_time_is_given_up(
+    shared: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path, depth: int
+) -> None:
+    _, client = shared()
+    command = never(tmp_path)
+    for _ in range(depth):
+        command = nested(command)
+    begin = time.monotonic()
+    with pytest.raises((*ERRORS, OSError)):
+        client.flight.get_schema(descriptor_of(command), client.options(timeout=1.5))
+    assert 1.4 < time.monotonic() - begin < 1.5 + NOISE_SEC
+    eventually("nothing goes on", lambda: set(states(client)) == {"CANCELLED"})
+
+
+@pytest.mark.parametrize("depth", [0, 1, 2])
+def test_a_schema_whose_client_leaves_is_given_up(
+    shared: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path, depth: int
+) -> None:
+    server, client = shared()
+    command = never(tmp_path)
+    for _ in range(depth):
+        command = nested(command)
+    raw = RawClient(server.uri)
+    raw.begin(FLIGHT + "GetSchema", descriptor_of(command).serialize())
+    eventually("it is at work", lambda: "STARTING" in states(client))
+    raw.close()
+    eventually("nothing goes on", lambda: set(states(client)) == {"CANCELLED"})
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_schemas_that_do_not_come_leave_room_for_others(
+    shared: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path, wrapped: bool
+) -> None:
+    server, client = shared(TWO_CALLERS)
+    command = nested(never(tmp_path)) if wrapped else never(tmp_path)
+    raw = RawClient(server.uri)
+    for _ in range(MANY):
+        raw.begin(FLIGHT + "GetSchema", descriptor_of(command).serialize(), headers=ALICE)
+    eventually(
+        "all are at work",
+        lambda: Metrics(server.http)("rpc_running", method="GetSchema") == MANY,
+    )
+    for headers in (BOB, ALICE):
+        assert seconds_of(partial(client.action, "HealthCheck", {}, headers)) < 1
+        assert seconds_of(partial(list_flights, client, headers)) < 1
+    # His own gets a thread.
+    assert client.schema(stubborn(), BOB).names == ["n"]
+    assert client.schema(sql("SELECT 1 AS x"), BOB).names == ["x"]
+    raw.close()
+    eventually("nothing goes on", lambda: set(states(client, ALICE)) == {"CANCELLED"})
+
+
+def list_flights(client: Client, headers: dict[str, str]) -> list[fl.FlightInfo]:
+    """ListFlights."""
+    return list(client.flight.list_flights(json.dumps({}).encode(), client.options(headers)))
+
+
+def test_a_schema_is_a_task_that_ends_well(
+    shared: Callable[..., tuple[LongbowServer, Client]],
+) -> None:
+    _, client = shared()
+    assert client.schema(stubborn()) == pa.schema([("n", pa.int64())])
+    assert client.schema(sql("SELECT 1 AS x")).names == ["x"]
+    eventually("both are done", lambda: states(client) == ["DONE", "DONE"])
+
+
+# Callers who are not known yet.
+
+
+def test_a_verifier_that_hangs_leaves_threads_for_tasks(
+    make_server: MakeServer, tmp_path: Path
+) -> None:
+    server = make_server(
+        {
+            "auth": {"method": "module"},
+            "access.rule.all": {"principals": ["*"], "services": ["*"]},
+            "server": {
+                "task_threads": 2,
+                "task_threads_per_principal": 2,
+                "shutdown_grace_sec": 0.5,
+            },
+            "http": {"port": 0},
+        },
+        arguments=with_modules("storage", module_path("stubborn"), module_path("bouncer")),
+    )
+    client = Client(server.uri)
+    go, door = tmp_path / "go", tmp_path / "door"
+    for until in (go, tmp_path / "never", go):
+        with expect_error(Code.POLL):
+            client.info(
+                stubborn(untilFile=str(until)), {"x-badge": "ann", "x-longbow-wait-ms": "0"}
+            )
+    eventually("one waits for a thread", lambda: queued(server) == 1)
+    raw = RawClient(server.uri)
+    for _ in range(MANY):
+        raw.begin(FLIGHT + "ListActions", headers={"x-badge": f"waits:{door}"})
+    eventually(
+        "all are at the door",
+        lambda: Metrics(server.http)("rpc_running", method="ListActions") == MANY,
+    )
+    go.touch()
+    eventually("it has got one", lambda: queued(server) == 0, patience=5)
+    door.touch()
+    raw.close()
+    client.close()
+
+
+def queued(server: LongbowServer) -> float:
+    """Tasks that wait for a thread."""
+    return Metrics(server.http)("tasks_queued", service="stubborn")
