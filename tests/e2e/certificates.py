@@ -28,6 +28,7 @@ class Identity:
     certificate: bytes
     key: bytes
     serial: int
+    expires: int  # in Unix time
 
     def write(self, folder: Path, name: str = "server") -> tuple[Path, Path]:
         """Writes both, each in one step; returns the paths of certificate and key."""
@@ -75,7 +76,9 @@ class Authority:
         )
         self.certificate = certificate.public_bytes(serialization.Encoding.PEM)
 
-    def _begin(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+    def _begin(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, hours: int = 1
+    ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         return (
             x509.CertificateBuilder()
@@ -84,7 +87,7 @@ class Authority:
             .public_key(key)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - HOUR)
-            .not_valid_after(now + HOUR)
+            .not_valid_after(now + hours * HOUR)
         )
 
     def write(self, folder: Path, name: str = "authority") -> Path:
@@ -93,13 +96,13 @@ class Authority:
         replace_file(path, self.certificate)
         return path
 
-    def server(self, common_name: str = "server") -> Identity:
-        """The identity of a server on this machine."""
+    def server(self, common_name: str = "server", hours: int = 1) -> Identity:
+        """The identity of a server on this machine, good for so long."""
         names: list[x509.GeneralName] = [
             x509.DNSName("localhost"),
             x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
         ]
-        return self._issue(common_name, names, ExtendedKeyUsageOID.SERVER_AUTH)
+        return self._issue(common_name, names, ExtendedKeyUsageOID.SERVER_AUTH, hours)
 
     def client(self, common_name: str, names: Sequence[str] = ()) -> Identity:
         """The identity of a client."""
@@ -107,10 +110,14 @@ class Authority:
         return self._issue(common_name, alternative, ExtendedKeyUsageOID.CLIENT_AUTH)
 
     def _issue(
-        self, common_name: str, names: list[x509.GeneralName], usage: x509.ObjectIdentifier
+        self,
+        common_name: str,
+        names: list[x509.GeneralName],
+        usage: x509.ObjectIdentifier,
+        hours: int = 1,
     ) -> Identity:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = self._begin(_name(common_name), key.public_key()).add_extension(
+        builder = self._begin(_name(common_name), key.public_key(), hours).add_extension(
             x509.ExtendedKeyUsage([usage]), critical=False
         )
         if names:
@@ -120,6 +127,7 @@ class Authority:
             certificate.public_bytes(serialization.Encoding.PEM),
             _pem_of(key),
             certificate.serial_number,
+            int(certificate.not_valid_after_utc.timestamp()),
         )
 
 

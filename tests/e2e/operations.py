@@ -46,7 +46,8 @@ def free_ports(count: int) -> list[int]:
 
 
 def stubborn(**payload: Any) -> Json:
-    """A command of the test module's service: `untilFile`, `seconds`, `inStream`, `heedsCancel`."""
+    """A command of the test module's service: `untilFile`, `seconds`, `inStream`, `heedsCancel`,
+    `progress`."""
     return command("stubborn", payload)
 
 

@@ -1,10 +1,15 @@
-"""A collector of traces for the tests: takes OTLP over HTTP, and reads it with OpenTelemetry's own
+"""Collectors of traces for the tests: take OTLP over HTTP or gRPC, and read it with OpenTelemetry's own
 message types."""
 
 from __future__ import annotations
 
+import contextlib
 import gzip
+import socket
+import struct
 import threading
+from collections import Counter
+from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -13,7 +18,21 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # type: 
     ExportTraceServiceResponse,
 )
 
+from tests.e2e.raw_grpc import (
+    ACK,
+    BIG_WINDOW,
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    HEADERS,
+    PING,
+    SETTINGS,
+    WINDOW_UPDATE,
+    _literal,
+)
 from tests.e2e.server import PATIENCE_SEC
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
 class Span:
@@ -37,12 +56,59 @@ def _value(value: Any) -> object:
     return getattr(value, field) if field else None
 
 
-class OtlpReceiver:
-    """Listens on a free port from `with` on."""
+class SpanReceiver:
+    """What has arrived, whatever way it came."""
 
     def __init__(self) -> None:
         self._spans: list[Span] = []
+        self._bodies: list[bytes] = []
+        self.headers = ""  # of all requests, as they came
         self._changed = threading.Condition()
+
+    def take(self, body: bytes) -> None:
+        """One request's spans."""
+        request = ExportTraceServiceRequest.FromString(body)
+        with self._changed:
+            self._bodies.append(body)
+            for resource in request.resource_spans:
+                names = {a.key: _value(a.value) for a in resource.resource.attributes}
+                for scope in resource.scope_spans:
+                    self._spans += [Span(s, str(names.get("service.name"))) for s in scope.spans]
+            self._changed.notify_all()
+
+    def wait_for(self, trace: str, names: Iterable[str]) -> list[Span]:
+        """The spans of a trace, once those of all the names are there, as often as they are named."""
+        wanted = Counter(names)
+
+        def of_trace() -> list[Span]:
+            return [span for span in self._spans if span.trace == trace]
+
+        def missing() -> Counter[str]:
+            return wanted - Counter(span.name for span in of_trace())
+
+        with self._changed:
+            self._changed.wait_for(lambda: not missing(), PATIENCE_SEC)
+            assert not missing(), f"no {missing()}; there are {[s.name for s in self._spans]}"
+            return of_trace()
+
+    @property
+    def spans(self) -> list[Span]:
+        """All so far."""
+        with self._changed:
+            return list(self._spans)
+
+    @property
+    def bodies(self) -> bytes:
+        """The bytes of all requests so far."""
+        with self._changed:
+            return b"".join(self._bodies)
+
+
+class OtlpReceiver(SpanReceiver):
+    """OTLP over HTTP. Listens on a free port from `with` on."""
+
+    def __init__(self) -> None:
+        super().__init__()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,6 +116,7 @@ class OtlpReceiver:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if self.headers.get("content-encoding") == "gzip":
                     body = gzip.decompress(body)
+                receiver.headers += str(self.headers)
                 receiver.take(body)
                 answer = ExportTraceServiceResponse().SerializeToString()
                 self.send_response(200)
@@ -77,33 +144,72 @@ class OtlpReceiver:
         self._server.shutdown()
         self._server.server_close()
 
-    def take(self, body: bytes) -> None:
-        """One request's spans."""
-        request = ExportTraceServiceRequest.FromString(body)
-        with self._changed:
-            for resource in request.resource_spans:
-                names = {a.key: _value(a.value) for a in resource.resource.attributes}
-                for scope in resource.scope_spans:
-                    self._spans += [Span(s, str(names.get("service.name"))) for s in scope.spans]
-            self._changed.notify_all()
 
-    def wait_for(self, trace: str, names: set[str]) -> list[Span]:
-        """The spans of a trace, once those of all the names are there."""
+class GrpcOtlpReceiver(SpanReceiver):
+    """OTLP over gRPC: as much of a server of it as the one call needs. Listens from `with` on."""
 
-        def of_trace() -> list[Span]:
-            return [span for span in self._spans if span.trace == trace]
+    METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 
-        with self._changed:
-            self._changed.wait_for(
-                lambda: names <= {span.name for span in of_trace()}, PATIENCE_SEC
-            )
-            spans = of_trace()
-        missing = names - {span.name for span in spans}
-        assert not missing, f"no span {missing}; there are {[s.name for s in self._spans]}"
-        return spans
+    def __init__(self) -> None:
+        super().__init__()
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._thread = threading.Thread(target=self._accept, daemon=True)
 
     @property
-    def spans(self) -> list[Span]:
-        """All so far."""
-        with self._changed:
-            return list(self._spans)
+    def endpoint(self) -> str:
+        """For `[trace] endpoint`."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def __enter__(self) -> GrpcOtlpReceiver:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # Only this wakes a thread that accepts.
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(PATIENCE_SEC)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._socket.accept()
+                threading.Thread(target=self._serve, args=[connection], daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        # The client closes its connection when it has sent its last spans.
+        with connection, connection.makefile("rb") as stream:
+            stream.read(len(PREFACE))
+            _send_frame(connection, SETTINGS, 0, 0, b"")
+            _send_frame(connection, WINDOW_UPDATE, 0, 0, struct.pack(">I", BIG_WINDOW))
+            bodies: dict[int, bytes] = {}
+            while head := stream.read(9):
+                kind, flags = head[3], head[4]
+                on = int.from_bytes(head[5:], "big")
+                payload = stream.read(int.from_bytes(head[:3], "big"))
+                if kind in (SETTINGS, PING) and not flags & ACK:
+                    _send_frame(connection, kind, ACK, 0, payload if kind == PING else b"")
+                elif kind == HEADERS:
+                    self.headers += payload.decode("latin-1")
+                    bodies[on] = b""
+                elif kind == DATA:
+                    bodies[on] += payload
+                    if flags & END_STREAM:
+                        self._end(connection, on, bodies.pop(on))
+
+    def _end(self, connection: socket.socket, on: int, body: bytes) -> None:
+        compressed, size = struct.unpack(">BI", body[:5])
+        assert (compressed, size) == (0, len(body) - 5)
+        self.take(body[5:])
+        # `:status: 200` of HTTP/2's own table, and two literals.
+        begin = b"\x88" + _literal(b"content-type", b"application/grpc")
+        answer = ExportTraceServiceResponse().SerializeToString()
+        _send_frame(connection, HEADERS, END_HEADERS, on, begin)
+        _send_frame(connection, DATA, 0, on, struct.pack(">BI", 0, len(answer)) + answer)
+        ends = _literal(b"grpc-status", b"0")
+        _send_frame(connection, HEADERS, END_HEADERS | END_STREAM, on, ends)
+
+
+def _send_frame(connection: socket.socket, kind: int, flags: int, on: int, payload: bytes) -> None:
+    head = struct.pack(">I", len(payload))[1:] + bytes([kind, flags])
+    connection.sendall(head + struct.pack(">I", on) + payload)

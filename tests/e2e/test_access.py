@@ -360,7 +360,9 @@ def with_jwts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     folder: Path = tmp_path_factory.mktemp("jwt")
     (folder / "public.pem").write_bytes(RSA_PUBLIC_PEM)
     jwk = jwt.algorithms.ECAlgorithm.to_jwk(EC_KEY.public_key(), as_dict=True)
-    (folder / "jwks.json").write_text(json.dumps({"keys": [{**jwk, "alg": "ES256"}]}))
+    (folder / "jwks.json").write_text(
+        json.dumps({"keys": [{**jwk, "alg": "ES256"}, {**jwk, "use": "enc"}]})
+    )
     server = LongbowServer(
         {
             "auth": {"method": "jwt"},
@@ -387,6 +389,12 @@ def with_jwts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 @pytest.mark.parametrize("name", list(bad_jwts()))
 def test_bad_jwts(with_jwts: Guarded, name: str) -> None:
     check_refused(with_jwts, ("authorization", f"Bearer {bad_jwts()[name]}"))
+
+
+def test_a_key_for_something_else_is_told_of(with_jwts: Guarded) -> None:
+    told = [line for line in with_jwts.server.log() if "is not used" in line["message"]]
+    assert len(told) == 1
+    assert "the JWT key 2 of" in told[0]["message"]
 
 
 def test_no_or_two_jwts(with_jwts: Guarded) -> None:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import signal
+import socket
 from collections.abc import Iterator, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
+import pyarrow.flight as fl
 import pytest
 
 from tests.e2e import wire_format
 from tests.e2e.client import Client, Json, command, eventually, rows, sql
+from tests.e2e.conftest import MakeServer
 from tests.e2e.exposition import Exposition
 from tests.e2e.operations import health, http_get, module_path, with_modules
 from tests.e2e.raw_grpc import ACK, DATA, PING, SETTINGS, RawClient
 from tests.e2e.server import PATIENCE_SEC, LongbowServer
+from tests.e2e.thread_steps import steps_of_new_thread, watch_threads
 
 FLIGHT_SERVICE = b"arrow.flight.protocol.FlightService"
 SERVING, NOT_SERVING = 1, 2
@@ -214,12 +221,14 @@ Headers = Sequence[tuple[str, str]]
 
 
 def ask(base: str, path: str, headers: Headers, method: str = "GET") -> tuple[int, Json, str]:
-    """Status, headers and body of one request; headers may come twice."""
+    """Status, headers and body of one request; headers may come twice. Its `Host` is the base's
+    unless there is one."""
     address = urlsplit(base)
     assert address.hostname is not None
     connection = http.client.HTTPConnection(address.hostname, address.port, timeout=PATIENCE_SEC)
     try:
-        connection.putrequest(method, "/" + path)
+        own_host = any(name.lower() == "host" for name, _ in headers)
+        connection.putrequest(method, "/" + path, skip_host=own_host)
         for name, value in headers:
             connection.putheader(name, value)
         connection.endheaders()
@@ -300,6 +309,89 @@ def test_other_methods_and_paths(guarded: LongbowServer) -> None:
         assert ask(guarded.http, path, GOOD["right"])[0] == 404, path
 
 
+@pytest.fixture(scope="module")
+def named() -> Iterator[LongbowServer]:
+    """A server with names of its own."""
+    settings: dict[str, dict[str, Any]] = {
+        "server": {"advertise_host": "node.example"},
+        "http": {"port": 0, "allowed_hosts": ["Ops.example"]},
+    }
+    shared = LongbowServer(settings)
+    try:
+        yield shared.start()
+        shared.stop()
+    finally:
+        shared.kill()
+
+
+def hosts(*values: str) -> Headers:
+    """A `Host` header of each value."""
+    return [("Host", value) for value in values]
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "[::1]:17002", "localhost", "a.LOCALHOST.:80", "ops.EXAMPLE:1", "node.example"],
+)
+def test_names_of_the_node(named: LongbowServer, host: str) -> None:
+    for path in (*OPEN, *GUARDED):
+        assert ask(named.http, path, hosts(host))[0] in (200, 204), path
+
+
+def test_the_name_of_the_machine(named: LongbowServer) -> None:
+    assert ask(named.http, "health", hosts(socket.gethostname().upper() + ":80"))[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("values", "refusal"),
+    [
+        (["evil.example"], 421),
+        (["EVIL.example.:17002"], 421),
+        (["localhost.evil.example"], 421),
+        (["127.0.0.1.evil.example"], 421),
+        (["a.node.example"], 421),
+        (["localhost", "localhost"], 400),
+        (["localhost", "evil.example"], 400),
+        (["localhost:evil.example"], 400),
+        (["evil.example/localhost"], 400),
+        ([""], 400),
+    ],
+)
+def test_another_name_is_told_nothing(
+    named: LongbowServer, values: list[str], refusal: int
+) -> None:
+    """As a browser asks for a page whose name leads to this machine, but is not the node's."""
+    for path in ("", *GUARDED, "none"):
+        status, fields, body = ask(named.http, path, hosts(*values))
+        assert status == refusal, path
+        assert ("allowed_hosts of [http]" in body) == (refusal == 421)
+        assert "evil" not in body.lower() + json.dumps(fields)
+        assert fields["content-type"] == "text/plain; charset=utf-8"
+        assert fields["x-content-type-options"] == "nosniff"
+        assert fields["cache-control"] == "no-store"
+    # What balances the load asks under its own name.
+    for path in ("live", "ready"):
+        assert ask(named.http, path, hosts(*values))[0] == 204
+
+
+def test_requests_without_a_name(named: LongbowServer) -> None:
+    address = urlsplit(named.http)
+
+    def status_of(version: str) -> int:
+        with socket.create_connection((address.hostname, address.port), PATIENCE_SEC) as connection:
+            connection.sendall(f"GET /health HTTP/{version}\r\n\r\n".encode())
+            return int(connection.makefile().readline().split()[1])
+
+    assert status_of("1.0") == 200
+    assert status_of("1.1") == 400
+
+
+def test_any_name(make_server: MakeServer) -> None:
+    server = make_server({"http": {"port": 0, "allowed_hosts": ["*"]}})
+    assert ask(server.http, "health", hosts("service.data.svc"))[0] == 200
+    assert ask(server.http, "health", hosts("a", "b"))[0] == 400
+
+
 def test_health_asks_flight_clients_for_nothing_more(guarded: LongbowServer) -> None:
     """The endpoint's token is not Flight's."""
     client = Client(guarded.uri)
@@ -307,3 +399,42 @@ def test_health_asks_flight_clients_for_nothing_more(guarded: LongbowServer) -> 
     assert grpc_health(guarded.uri, b"") == SERVING
     client.close()
     eventually("it still answers", lambda: ask(guarded.http, "ready", [])[0] == 204)
+
+
+# The end: who balances load hears of it before anybody is refused.
+
+
+def test_ready_turns_before_calls_are_refused(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A thread that is held while it makes room of its own to allocate would hold up all others.
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "1")
+    server = make_server({"http": {"port": 0}, "log": {"calls": "none"}})
+    client = Client(server.uri)
+    watching = RawClient(server.uri)
+    # Telling a watcher is a step between the one and the other.
+    watching.begin("/grpc.health.v1.Health/Watch", b"")
+    watching.await_bytes(9)
+    seen: list[tuple[int, bool]] = []
+
+    def served() -> bool:
+        try:
+            return bool(client.action("HealthCheck"))
+        except fl.FlightError:
+            return False
+
+    assert served()
+    watch_threads(server.pid)
+    os.kill(server.pid, signal.SIGTERM)
+    stepping = steps_of_new_thread(server.pid)
+    for _ in stepping:
+        seen.append((http_get(server.http + "ready")[0], served()))
+        if seen[-1] != (204, True):
+            break
+    stepping.close()
+    assert seen[0] == (204, True), "it was held before it did anything"
+    assert seen[-1] == (500, True)
+    eventually("calls are refused", lambda: not served())
+    watching.close()
+    client.close()
+    assert server.wait() == 0

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.e2e.client import Client, command, sql
 from tests.e2e.conftest import MakeServer
+from tests.e2e.errors import Code, expect_error
+from tests.e2e.operations import module_path, with_modules
 from tests.e2e.server import PATIENCE_SEC, LongbowServer, binary, clean_environment
 
-RELAY = Path(os.environ["LONGBOW_BUILD_DIR"]) / "tests/modules/liblongbow_relay.so"
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS = {
     "x-longbow-request-id": "request-of-the-test",
@@ -84,7 +88,7 @@ def test_hostile_values_stay_in_their_line(one_client: tuple[LongbowServer, Clie
 
 
 def test_what_a_module_logs_belongs_to_the_task(make_server: MakeServer) -> None:
-    server = make_server(arguments=["--module", str(RELAY)])
+    server = make_server(arguments=with_modules(module_path("relay")))
     client = Client(server.uri)
     payload = {"uri": "grpc://127.0.0.1:1", "command": "{}"}
     with pytest.raises(Exception, match=r"."):
@@ -111,7 +115,9 @@ def test_levels_and_the_file_change_while_it_runs(tmp_path: Path) -> None:
 
         file.rename(tmp_path / "longbow.log.1")
         server.settings_file.write_text(
-            server.settings_file.read_text().replace('level = "info"', 'levels = ["calls=error"]')
+            server.settings_file.read_text().replace(
+                'level = "info"', 'levels = ["calls=error", "cals=debug"]'
+            )
         )
         os.kill(server.pid, signal.SIGHUP)
         eventually(lambda: file.exists() and "were read again" in file.read_text())
@@ -119,34 +125,124 @@ def test_levels_and_the_file_change_while_it_runs(tmp_path: Path) -> None:
         client.close()
         os.kill(server.pid, signal.SIGTERM)
         assert server.wait() == 0
+        unknown = [json.loads(line) for line in file.read_text().splitlines() if "cals" in line]
+        assert [(line["level"], line["name"]) for line in unknown] == [("warning", "cals")]
         # The component's level is above that of a finished call's line.
         assert '"component":"calls"' not in file.read_text()
     finally:
         server.kill()
 
 
-def test_the_same_warning_again_and_again_is_counted(make_server: MakeServer) -> None:
-    server = make_server({"log": {"slow_call_ms": 0, "max_repeats": 3}})
+def test_the_names_of_the_keys_are_settings(make_server: MakeServer) -> None:
+    keys = {
+        "time_key": "@at",
+        "level_key": "severity",
+        "message_key": "msg",
+        "trace_key": "trace.id",
+    }
+    server = make_server({"log": {**keys, "slow_call_ms": 0}})
     client = Client(server.uri)
-    for _ in range(20):
-        client.action("HealthCheck", {})
+    client.action("HealthCheck", headers=HEADERS)
     client.close()
     server.stop()
-    assert len(calls(server, method="DoAction")) >= 3
+    lines = [json.loads(line) for line in server.stderr.splitlines() if line.startswith("{")]
+    assert len(lines) > 2
+    for line in lines:
+        assert {"@at", "severity", "msg"} <= set(line)
+        assert not {"time", "level", "message", "trace_id"} & set(line)
+        assert datetime.fromisoformat(line["@at"]).utcoffset() == timedelta(0)
+    [call] = [line for line in lines if line.get("component") == "calls"]
+    assert call["trace.id"] == TRACE
+    assert (call["severity"], call["msg"]) == ("warning", "A slow call has ended")
+
+
+def test_each_line_of_a_call_tells_whose_it_is(make_server: MakeServer) -> None:
+    """At the finest level, and from all that work on it: the transport, the task, a module, the journal."""
+    modules = with_modules("sql", module_path("relay"))
+    server = make_server({"log": {"level": "debug", "slow_call_ms": 0}}, arguments=modules)
+    client = Client(server.uri)
+
+    def lines_of(call: Callable[[], object]) -> list[dict[str, str]]:
+        before = len(server.log())
+        call()
+        eventually(lambda: any(line.get("component") == "calls" for line in server.log()[before:]))
+        return server.log()[before:]
+
+    def relayed() -> None:
+        with pytest.raises(Exception, match=r"."):
+            client.info(command("relay", {"uri": "grpc://127.0.0.1:1", "command": "{}"}), HEADERS)
+
+    seen: list[str] = []
+    for call in (
+        lambda: client.info(sql("SELECT 1 AS x"), HEADERS),
+        relayed,
+        lambda: client.action("HealthCheck", headers=HEADERS),
+    ):
+        for line in lines_of(call):
+            assert line.get("request_id") == "request-of-the-test", line
+            assert line.get("trace_id") == TRACE, line
+            seen.append(line["message"])
+    assert seen.count("relaying a command") == 1
+    assert seen.count("A slow call has ended") == 3
+    client.close()
+
+
+def test_what_a_raw_method_throws_is_told_of_its_call(make_server: MakeServer) -> None:
+    server = make_server(arguments=with_modules(module_path("relay")))
+    client = Client(server.uri)
+    with expect_error(Code.INTERNAL_ERROR) as error:
+        client.action("Fall", headers=HEADERS)
+    assert "has fallen" not in error.message + error.detail
+    client.close()
+    server.stop()
+    for message in ("about to fall", "an exception was thrown where a status was due"):
+        [line] = [each for each in server.log() if each["message"] == message]
+        assert line.get("request_id") == "request-of-the-test"
+        assert line.get("trace_id") == TRACE
+
+
+@contextlib.contextmanager
+def started(stderr: int, *arguments: str) -> Iterator[None]:
+    """A server that writes to that descriptor."""
+    process = subprocess.Popen(
+        [str(binary()), "start", *arguments],
+        env={**clean_environment(), "LONGBOW_SERVER__LISTEN_PORT": "0"},
+        stderr=stderr,
+    )
+    os.close(stderr)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SEC)
+
+
+def ready_line(reads: int) -> str:
+    """The line that says so, of all that comes."""
+    with os.fdopen(reads, encoding="utf-8") as log:
+        return next(line for line in log if "is ready on" in line)
 
 
 def test_text_for_people() -> None:
-    process = subprocess.Popen(
-        [str(binary()), "start", "--dev-log"],
-        env={**clean_environment(), "LONGBOW_SERVER__LISTEN_PORT": "0"},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stderr is not None
-        ready = next(line for line in process.stderr if "is ready on" in line)
-        assert not ready.startswith("{")
-        assert "[node]" in ready
-    finally:
-        process.terminate()
-        process.communicate(timeout=PATIENCE_SEC)
+    reads, writes = os.pipe()
+    with started(writes, "--dev-log"):
+        line = ready_line(reads)
+    assert not line.startswith("{")
+    assert "[node]" in line
+    assert "\033" not in line, "a pipe is no terminal"
+
+
+def test_text_for_people_has_colours_on_a_terminal() -> None:
+    reads, writes = os.openpty()
+    with started(writes, "--dev-log"):
+        line = ready_line(reads)
+    assert "[node]" in line
+    assert "\033[32minfo\033[0m" in line
+    assert re.sub(r"\033\[[0-9;]*m", "", line).split()[1:3] == ["info", "[node]"]
+
+
+def test_json_has_no_colours_on_a_terminal() -> None:
+    reads, writes = os.openpty()
+    with started(writes):
+        line = ready_line(reads)
+    assert json.loads(line)["level"] == "info"

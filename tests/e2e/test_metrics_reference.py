@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.certificates import Authority
 from tests.e2e.exposition import Exposition
 from tests.e2e.server import LongbowServer
 
@@ -37,9 +38,12 @@ def test_the_reference_has_every_metric(server_of_defaults: Exposition) -> None:
 
 
 @pytest.fixture(scope="module")
-def server_of_defaults() -> Iterator[Exposition]:
-    """What a server with the modules that are loaded by default tells."""
-    shared = LongbowServer({"http": {"port": 0}})
+def server_of_defaults(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exposition]:
+    """What a server with the modules that are loaded by default tells, with TLS on."""
+    folder = tmp_path_factory.mktemp("tls")
+    certificate, key = Authority().server().write(folder)
+    tls = {"use_tls": True, "tls_certificate": f"@{certificate}", "tls_private_key": f"@{key}"}
+    shared = LongbowServer({"server": tls, "http": {"port": 0}})
     try:
         yield Exposition(shared.start().http)
         shared.stop()

@@ -441,6 +441,9 @@ def test_a_task_that_both_have_asked_for(ann: SecureClient, bob: SecureClient) -
     task = start(ann, wanted).task
     joined = start(bob, wanted)
     assert joined.task == task, "the same command with the same sink runs once"
+    # It is listed to both, and tells bob nothing of who began it.
+    assert ann.task(task)["principal"] == "ann"  # type: ignore[index]
+    assert bob.task(task).get("principal", "") == ""  # type: ignore[union-attr]
     # It is not bob's to cancel: ann waits for it, too.
     with expect_error(Code.PERMISSION_DENIED, message="begun by somebody else"):
         bob.action("CancelTask", {"task": task})

@@ -23,6 +23,7 @@ from tests.e2e.certificates import replace_file
 from tests.e2e.client import Client, Json, command, connector, eventually, rows, sql, table_of
 from tests.e2e.errors import Code, expect_error
 from tests.e2e.marked_secrets import Marks, Place, VaultProcess
+from tests.e2e.otlp_receiver import GrpcOtlpReceiver, OtlpReceiver
 from tests.e2e.polling import endless, start
 from tests.e2e.secure_client import SecureClient
 from tests.e2e.test_actions import ACTIONS
@@ -267,6 +268,40 @@ def test_jwts_and_a_collector_out_of_reach(place: Place) -> None:
     finally:
         server.kill()
     assert marks.found_in(server.output() | place.seen) == []
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_spans_that_a_collector_takes(place: Place, protocol: str) -> None:
+    """A collector is told of everything, good calls and bad ones, and learns the secret meant for it."""
+    receiver = GrpcOtlpReceiver() if protocol == "grpc" else OtlpReceiver()
+    with receiver:
+        trace = {
+            "exporter": "otlp",
+            "endpoint": receiver.endpoint,
+            "protocol": protocol,
+            "sampler": "always_on",
+            "headers": "env:E2E_HEADERS",
+        }
+        server = CapturedServer(place.folder, {**place.settings, "trace": trace}, place.environment)
+        try:
+            good = place.environment["E2E_TOKEN"]
+            client = SecureClient(server.uri, good, trusts=place.authority)
+            assert client.run(connector("hidden", path="data.csv")).num_rows == 1
+            call_everything(place, client, "somebody")
+            client.close()
+            try_to_get_in(place, server, good)
+            look_at_http(place, server)
+            server.stop()
+        finally:
+            server.kill()
+        names = {span.name for span in receiver.spans}
+        assert {"GetFlightInfo", "DoGet", "DoPut", "DoExchange", "DoAction", "task", "run"} <= names
+        assert any(span.failed for span in receiver.spans)
+        # There was something to find, and the search finds what is there.
+        assert b"hidden" in receiver.bodies or b"connector" in receiver.bodies
+        assert place.marks.of["header for traces"] in receiver.headers
+        assert place.marks.found_in({"spans": receiver.bodies}) == []
+    assert place.marks.found_in(server.output() | place.seen) == []
 
 
 def test_a_wrong_collector_is_not_shown(place: Place) -> None:

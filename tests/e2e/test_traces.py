@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import socket
 import statistics
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.client import Client, Json, command, sql
+from tests.e2e.client import Client, Json, command, eventually, sql
 from tests.e2e.conftest import MakeServer
-from tests.e2e.otlp_receiver import OtlpReceiver, Span
+from tests.e2e.operations import NOISE_SEC, Metrics
+from tests.e2e.otlp_receiver import GrpcOtlpReceiver, OtlpReceiver, Span
+from tests.e2e.server import PATIENCE_SEC
 
 RELAY = Path(os.environ["LONGBOW_BUILD_DIR"]) / "tests/modules/liblongbow_relay.so"
 
 
-def traced(receiver: OtlpReceiver, **trace: Any) -> dict[str, dict[str, Any]]:
+@pytest.fixture(autouse=True)
+def spans_are_sent_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for the five seconds that spans wait for others."""
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "50")
+
+
+def traced(receiver: OtlpReceiver | GrpcOtlpReceiver, **trace: Any) -> dict[str, dict[str, Any]]:
     """Settings of a server that sends its spans to the receiver, at its end at the latest."""
     return {"trace": {"endpoint": receiver.endpoint, "protocol": "http/protobuf", **trace}}
 
@@ -43,7 +53,8 @@ def test_spans_of_a_command_and_its_read(make_server: MakeServer) -> None:
         trace, parent, headers = caller()
         info = client.info(sql("SELECT 42 AS answer"), headers=headers)
         client.get(info, headers=headers)
-        spans = receiver.wait_for(trace, {"GetFlightInfo", "DoGet", "task", "stream"})
+        names = {"GetFlightInfo", "DoGet", "task", "queue", "run", "stream"}
+        spans = receiver.wait_for(trace, names)
         call = only(spans, "GetFlightInfo")
         assert call.parent == parent
         assert call.kind == 2
@@ -69,7 +80,7 @@ def test_a_sink_and_nested_commands(make_server: MakeServer) -> None:
             sql("SELECT x FROM t", {"t": {"command": inner}}, sink={"path": ["traced"]}),
             headers=headers,
         )
-        spans = receiver.wait_for(trace, {"GetFlightInfo", "sink", "input"})
+        spans = receiver.wait_for(trace, ["GetFlightInfo", "sink", "input", "task", "task"])
         tasks = [span for span in spans if span.name == "task"]
         assert len(tasks) == 2
         outer = next(s for s in tasks if s.parent == only(spans, "GetFlightInfo").id)
@@ -108,12 +119,7 @@ def test_a_trace_goes_on_across_two_servers(make_server: MakeServer) -> None:
         }
         info = client.info(command("relay", payload), headers=headers)
         client.get(info, headers=headers)
-        receiver.wait_for(trace, {"GetFlightInfo", "DoGet", "stream"})
-        deadline = time.monotonic() + 30
-        while not any(s.service == "far" and s.name == "GetFlightInfo" for s in receiver.spans):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-        spans = [span for span in receiver.spans if span.trace == trace]
+        spans = receiver.wait_for(trace, ["GetFlightInfo", "DoGet", "task"] * 2)
         near_call = only([s for s in spans if s.service == "near"], "GetFlightInfo")
         far_call = only([s for s in spans if s.service == "far"], "GetFlightInfo")
         near_task = only([s for s in spans if s.service == "near"], "task")
@@ -138,6 +144,77 @@ def test_what_is_sampled(make_server: MakeServer) -> None:
         assert {span.trace for span in receiver.spans} == {trace}
 
 
+@pytest.mark.parametrize("ratio", [1, 0])
+def test_spans_over_grpc(make_server: MakeServer, ratio: int) -> None:
+    """As over HTTP; the sampler is the same, and what it leaves out is not sent."""
+    with GrpcOtlpReceiver() as receiver:
+        settings = {"protocol": "grpc", "headers": "x-api-key=of-the-test", "ratio": ratio}
+        server = make_server(traced(receiver, **settings))
+        client = Client(server.uri)
+        client.action("HealthCheck")  # has no parent
+        trace, parent, headers = caller()
+        client.get(client.info(sql("SELECT 42 AS answer"), headers=headers), headers=headers)
+        spans = receiver.wait_for(trace, {"GetFlightInfo", "DoGet", "task", "run", "stream"})
+        call = only(spans, "GetFlightInfo")
+        assert (call.parent, call.kind, call.service) == (parent, 2, "longbow")
+        assert call.attributes["longbow.service"] == "sql"
+        task = only(spans, "task")
+        assert task.parent == call.id
+        assert only(spans, "run").parent == task.id
+        client.close()
+        server.stop()
+        assert GrpcOtlpReceiver.METHOD in receiver.headers
+        assert "of-the-test" in receiver.headers
+        assert len({span.trace for span in receiver.spans}) == 1 + ratio
+
+
+@pytest.mark.parametrize("protocol", ["", "http/protobuf", "grpc"])
+def test_the_variables_alone_turn_traces_on(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    receiver = GrpcOtlpReceiver() if protocol == "grpc" else OtlpReceiver()
+    with receiver:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", receiver.endpoint)
+        monkeypatch.setenv("OTEL_SERVICE_NAME", "named by a variable")
+        if protocol:
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+        client = Client(make_server().uri)
+        trace, parent, headers = caller()
+        client.action("HealthCheck", headers=headers)
+        [span] = receiver.wait_for(trace, {"DoAction"})
+        assert (span.parent, span.service) == (parent, "named by a variable")
+        client.close()
+
+
+def test_a_setting_wins_over_its_variable(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with OtlpReceiver() as by_setting, OtlpReceiver() as by_variable:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", by_variable.endpoint)
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", by_variable.endpoint)
+        monkeypatch.setenv("OTEL_SERVICE_NAME", "named by a variable")
+        server = make_server(traced(by_setting, service_name="named by a setting"))
+        client = Client(server.uri)
+        trace, _, headers = caller()
+        client.action("HealthCheck", headers=headers)
+        [span] = by_setting.wait_for(trace, {"DoAction"})
+        assert span.service == "named by a setting"
+        client.close()
+        server.stop()
+        assert by_variable.spans == []
+
+
+def medians(plain: Client, with_traces: Client) -> tuple[float, float]:
+    """What a call takes, in seconds. They take turns, so that what else the machine does hits both."""
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(100):
+        for client, taken in zip((plain, with_traces), times, strict=True):
+            begin = time.perf_counter()
+            client.action("HealthCheck", {})
+            taken.append(time.perf_counter() - begin)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
 def test_a_collector_that_is_away_costs_nothing(make_server: MakeServer) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -145,13 +222,68 @@ def test_a_collector_that_is_away_costs_nothing(make_server: MakeServer) -> None
         plain = Client(make_server().uri)
         traced_server = make_server({"trace": {"endpoint": away, "protocol": "http/protobuf"}})
         with_traces = Client(traced_server.uri)
-        times: dict[int, list[float]] = {0: [], 1: []}
-        for _ in range(100):
-            for which, client in enumerate((plain, with_traces)):
-                begin = time.perf_counter()
-                client.action("HealthCheck", {})
-                times[which].append(time.perf_counter() - begin)
         # A call that waited for the collector would take much longer than a millisecond more.
-        assert statistics.median(times[1]) < statistics.median(times[0]) + 0.001
+        without, with_them = medians(plain, with_traces)
+        assert with_them < without + 0.001
         plain.close()
         with_traces.close()
+
+
+class SilentCollector:
+    """Takes connections, reads nothing from them, and says nothing."""
+
+    def __init__(self) -> None:
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._taken: list[socket.socket] = []
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    @property
+    def endpoint(self) -> str:
+        """For `[trace] endpoint`."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    @property
+    def connections(self) -> int:
+        """How many there have been."""
+        return len(self._taken)
+
+    def __enter__(self) -> SilentCollector:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self._thread.join(PATIENCE_SEC)
+        for each in self._taken:
+            each.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                self._taken.append(self._socket.accept()[0])
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_collector_that_says_nothing_costs_nothing(
+    make_server: MakeServer, monkeypatch: pytest.MonkeyPatch, protocol: str
+) -> None:
+    plain = Client(make_server().uri)
+    # So that the queue is full most of the time.
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "16")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "8")
+    with SilentCollector() as collector:
+        trace = {"endpoint": collector.endpoint, "protocol": protocol}
+        server = make_server({"trace": trace, "http": {"port": 0}})
+        with_traces = Client(server.uri)
+        with_traces.action("HealthCheck")
+        eventually("the collector is asked", lambda: collector.connections > 0)
+        without, with_them = medians(plain, with_traces)
+        # Each of its answers would take ten seconds.
+        assert with_them < 3 * without + 0.001
+        assert Metrics(server.http)("trace_spans_total", fate="dropped") > 0
+        plain.close()
+        with_traces.close()
+        begin = time.monotonic()
+        server.stop()
+        assert time.monotonic() - begin < NOISE_SEC
