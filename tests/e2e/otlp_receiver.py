@@ -145,6 +145,9 @@ class OtlpReceiver(SpanReceiver):
         self._server.server_close()
 
 
+INITIAL_WINDOW = 4  # of HTTP/2's settings
+
+
 class GrpcOtlpReceiver(SpanReceiver):
     """OTLP over gRPC: as much of a server of it as the one call needs. Listens from `with` on."""
 
@@ -180,7 +183,8 @@ class GrpcOtlpReceiver(SpanReceiver):
         # The client closes its connection when it has sent its last spans.
         with connection, connection.makefile("rb") as stream:
             stream.read(len(PREFACE))
-            _send_frame(connection, SETTINGS, 0, 0, b"")
+            # Room for all that comes, in each stream and in all of them.
+            _send_frame(connection, SETTINGS, 0, 0, struct.pack(">HI", INITIAL_WINDOW, BIG_WINDOW))
             _send_frame(connection, WINDOW_UPDATE, 0, 0, struct.pack(">I", BIG_WINDOW))
             bodies: dict[int, bytes] = {}
             while head := stream.read(9):

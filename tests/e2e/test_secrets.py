@@ -304,12 +304,27 @@ def test_spans_that_a_collector_takes(place: Place, protocol: str) -> None:
     assert place.marks.found_in(server.output() | place.seen) == []
 
 
-def test_a_wrong_collector_is_not_shown(place: Place) -> None:
-    """Traces that cannot be sent keep no server from starting; the log has a warning."""
-    url = f"http://user:{place.marks.make('password of a collector')}@127.0.0.1:1"
+def collector_with_a_password(place: Place) -> str:
+    """A URL that cannot be used."""
+    return f"http://user:{place.marks.make('password of a collector')}@127.0.0.1:1"
+
+
+def test_a_collector_that_is_set_wrong_is_not_shown(place: Place) -> None:
+    """It keeps the server from starting."""
+    url = collector_with_a_password(place)
     endpoint = make_private(place.folder / "endpoint", url)
     trace = {"exporter": "otlp", "endpoint": endpoint, "headers": "env:E2E_HEADERS"}
-    server = CapturedServer(place.folder, {**place.settings, "trace": trace}, place.environment)
+    with pytest.raises(AssertionError, match=r"trace\.endpoint cannot be used") as ended:
+        CapturedServer(place.folder, {**place.settings, "trace": trace}, place.environment)
+    place.note("the end", ended.value)
+    assert place.marks.found_in(place.seen) == []
+
+
+def test_a_wrong_variable_of_a_collector_is_not_shown(place: Place) -> None:
+    """It keeps no server from starting; the log has a warning."""
+    url = collector_with_a_password(place)
+    environment = {**place.environment, "OTEL_EXPORTER_OTLP_ENDPOINT": url}
+    server = CapturedServer(place.folder, place.settings, environment)
     try:
         look_at_http(place, server)
         server.stop()

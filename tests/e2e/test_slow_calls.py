@@ -135,6 +135,7 @@ def test_which_calls_have_lines_changes_while_it_runs(make_server: MakeServer) -
     def settings_of(**log: Any) -> dict[str, dict[str, Any]]:
         return {
             "server": {"listen_host": "127.0.0.1", "listen_port": 0, "node_id": "e2e"},
+            "http": {"port": 0},
             "log": log,
         }
 
@@ -152,6 +153,14 @@ def test_which_calls_have_lines_changes_while_it_runs(make_server: MakeServer) -
         client.action("HealthCheck", headers=named(request))
         with pytest.raises(Exception, match="nonsense"):
             client.info(sql("SELECT nonsense"), named(request + ", failed"))
+        # A call's line comes a moment after its answer.
+        eventually(
+            "both have ended",
+            lambda: all(
+                Metrics(server.http)("rpc_running", method=method) == 0
+                for method in ("DoAction", "GetFlightInfo")
+            ),
+        )
 
     call("all")
     change(calls="none", slow_call_ms=3600000)
