@@ -129,6 +129,10 @@ void AddCalls(std::vector<SettingSpec>* to) {
   to->push_back(Seconds("exchange_idle_sec", 60, {1, 86400},
                         "An exchange whose client sends nothing for so long ends with TIMEOUT."));
   to->push_back(
+      Seconds("put_idle_sec", 300, {1, 86400},
+              "A put whose client sends nothing for so long, or does not take its "
+              "receipts, ends with TIMEOUT; what the node takes to store does not count."));
+  to->push_back(
       Size("exchange_buffer_bytes", 8 * kMiB, {64 * kKiB, 16 * kGiB},
            "How much of what a client sends in an exchange is held until the service takes "
            "it."));

@@ -53,6 +53,8 @@ struct DispatcherOptions {
   AdmissionLimits admission;   ///< calls by kind
   int exchange_idle_sec =
       60;  ///< an exchange whose client sends nothing for so long ends with TIMEOUT
+  /// A put whose client does nothing for so long ends with TIMEOUT.
+  int put_idle_sec = 300;
   int64_t cache_ttl_sec = 900;  ///< of results of `cache: true` without a `ttlSec`
   int64_t exchange_buffer_bytes = int64_t{8} << 20;
   CommandLimits command_limits;

@@ -21,11 +21,14 @@ using transport::Frame;
 
 arrow::Status ClientGone() { return MakeError(ErrorCode::kCommandCancelled, "the client is gone"); }
 
+bool IsPut(const transport::Call& call) { return call.method() == transport::Method::kDoPut; }
+
 /// Writes while the caller waits. A write that is under way ends when the call does.
 class CallItemWriter : public ItemWriter {
  public:
-  explicit CallItemWriter(std::shared_ptr<transport::Call> call)
-      : call_(std::move(call)), is_put_(call_->method() == transport::Method::kDoPut) {}
+  /// \param watch of a put; null: the client may take its time
+  CallItemWriter(std::shared_ptr<transport::Call> call, std::shared_ptr<ClientWatch> watch)
+      : call_(std::move(call)), watch_(std::move(watch)), is_put_(IsPut(*call_)) {}
 
   arrow::Status Begin(const std::shared_ptr<arrow::Schema>& schema) override {
     std::lock_guard order(order_);
@@ -61,6 +64,7 @@ class CallItemWriter : public ItemWriter {
   arrow::Status WriteAll(std::vector<Frame> frames) {
     for (auto& frame : frames) {
       auto pending = std::make_shared<Pending>();
+      if (watch_) watch_->Begin();
       call_->Write(std::move(frame), transport::WriteHint::kFlush, [pending](bool ok) {
         std::lock_guard lock(pending->mutex);
         pending->result = ok ? 1 : 0;
@@ -68,12 +72,14 @@ class CallItemWriter : public ItemWriter {
       });
       std::unique_lock lock(pending->mutex);
       pending->done.wait(lock, [&] { return pending->result >= 0; });
-      if (pending->result == 0) return ClientGone();
+      const bool in_time = !watch_ || watch_->End();
+      if (pending->result == 0 || !in_time) return ClientGone();
     }
     return arrow::Status::OK();
   }
 
   std::shared_ptr<transport::Call> call_;
+  std::shared_ptr<ClientWatch> watch_;
   bool is_put_;
   std::mutex order_;
   std::unique_ptr<ItemEncoder> encoder_;
@@ -86,7 +92,8 @@ class ItemSession : public std::enable_shared_from_this<ItemSession> {
               std::unique_ptr<ItemHandler> handler)
       : open_(std::move(open)),
         receiver_(std::move(receiver)),
-        writer_(open_->call),
+        watch_(IsPut(*open_->call) ? WatchPut(open_) : nullptr),
+        writer_(open_->call, IsPut(*open_->call) ? WatchPut(open_) : nullptr),
         handler_(std::move(handler)) {}
 
   /// Metadata of a first message that has no schema is an item of its own.
@@ -101,7 +108,9 @@ class ItemSession : public std::enable_shared_from_this<ItemSession> {
 
  private:
   void Next() {
+    if (watch_) watch_->Begin();
     receiver_->ReadItem([self = shared_from_this()](auto item) {
+      if (self->watch_ && !self->watch_->End()) return self->open_->Finish(ClientGone());
       if (!item.ok()) return self->open_->Finish(item.status());
       self->OnItem(std::move(*item));
     });
@@ -122,6 +131,7 @@ class ItemSession : public std::enable_shared_from_this<ItemSession> {
 
   OpenCallPtr open_;
   std::shared_ptr<DataReceiver> receiver_;
+  std::shared_ptr<ClientWatch> watch_;  ///< what is read in a put; null in an exchange
   CallItemWriter writer_;
   std::unique_ptr<ItemHandler> handler_;
 };

@@ -1,6 +1,8 @@
 #include "flight/node_context.h"
 
+#include <chrono>
 #include <exception>
+#include <string>
 
 #include <longbow/error.h>
 
@@ -23,6 +25,22 @@ arrow::Status CheckMemory(const NodeContext& node) {
       ErrorCode::kBackpressure,
       "this node is short of memory and takes no new work; try again later, or another "
       "node");
+}
+
+std::shared_ptr<ClientWatch> WatchPut(const OpenCallPtr& open) {
+  const NodeContext& node = *open->node;
+  const std::chrono::seconds limit(node.options.put_idle_sec);
+  return ClientWatch::Make(
+      {.limit = limit,
+       .clock = node.parts.clock,
+       .timer = node.parts.timer,
+       .on_overdue = [open, limit] {
+         open->Finish(
+             MakeError(ErrorCode::kTimeout,
+                       "the client of the put neither sent a batch nor took an answer for " +
+                           std::to_string(limit.count()) + " s (put_idle_sec of [server])",
+                       "Nothing was stored. Put again, and end the put when all is sent."));
+       }});
 }
 
 arrow::Status Guard(Logger& logger, std::string_view what,

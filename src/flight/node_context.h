@@ -14,6 +14,7 @@
 #include "flight/admission.h"
 #include "flight/answer_cache.h"
 #include "flight/caller.h"
+#include "flight/client_watch.h"
 #include "flight/dispatcher.h"
 #include "flight/read_grants.h"
 #include "flight/revision_gate.h"
@@ -61,6 +62,10 @@ using OpenCallPtr = std::shared_ptr<OpenCall>;
 
 /// Of work that would take memory which the node does not have. Errors: BACKPRESSURE.
 arrow::Status CheckMemory(const NodeContext& node);
+
+/// Watches the client of a put: where it keeps the node waiting for too long, the call ends with
+/// TIMEOUT, and with that what is read or written.
+std::shared_ptr<ClientWatch> WatchPut(const OpenCallPtr& open);
 
 /// Runs what may throw, as modules' code may: an exception becomes INTERNAL_ERROR, and its text
 /// goes to the log alone.

@@ -6,11 +6,12 @@
 //   2. The client is told that its put is accepted, so that it need not send everything to learn of
 //      a refusal. A path that is taken waits for the options, since they may say what to do about
 //      it.
-//   3. Batches are appended one at a time; the next is read when the last one is stored, so that a
+//   3. A client that sends nothing for too long, or does not take what it is told, loses its place.
+//   4. Batches are appended one at a time; the next is read when the last one is stored, so that a
 //      slow store slows its client down.
-//   4. At the end the client is told that all has arrived, and the commit waits until that is out:
+//   5. At the end the client is told that all has arrived, and the commit waits until that is out:
 //      a client that has died is not taken for one that has sent all.
-//   5. The flight is committed, and the receipt ends the call.
+//   6. The flight is committed, and the receipt ends the call.
 
 #include <functional>
 #include <utility>
@@ -40,7 +41,10 @@ using transport::Frame;
 class PutSession : public std::enable_shared_from_this<PutSession> {
  public:
   PutSession(OpenCallPtr open, std::shared_ptr<DataReceiver> receiver, ReceivedStart start)
-      : open_(std::move(open)), receiver_(std::move(receiver)), start_(std::move(start)) {}
+      : open_(std::move(open)),
+        receiver_(std::move(receiver)),
+        start_(std::move(start)),
+        watch_(WatchPut(open_)) {}
 
   /// A path is empty where a service takes the data.
   void StartPath(FlightPath path) {
@@ -65,14 +69,25 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
 
  private:
   void ReadFirst() {
-    receiver_->ReadItem([self = shared_from_this()](auto item) {
-      if (!item.ok()) return self->open_->Finish(item.status());
-      self->held_ = std::move(*item);
-      self->have_held_ = true;
-      auto status = self->TakeOptionsOf(self->held_);
-      if (!status.ok()) return self->open_->Finish(status);
-      self->Accept();
+    ReadItem([this](std::optional<StreamItem> item) {
+      held_ = std::move(item);
+      have_held_ = true;
+      auto status = TakeOptionsOf(held_);
+      if (!status.ok()) return Fail(status);
+      Accept();
     });
+  }
+
+  /// Gives `take` what the client sends next, unless that is an error.
+  template <typename Take>
+  void ReadItem(Take take) {
+    watch_->Begin();
+    receiver_->ReadItem(
+        [self = shared_from_this(), take](arrow::Result<std::optional<StreamItem>> item) {
+          if (!self->watch_->End()) return self->Gone();
+          if (!item.ok()) return self->Fail(item.status());
+          take(std::move(*item));
+        });
   }
 
   arrow::Status TakeOptions(const arrow::Buffer& bytes) {
@@ -117,9 +132,10 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
 
   /// Tells the client, and goes on with `then` when that is out.
   void Send(const PutReceipt& receipt, void (PutSession::*then)()) {
+    watch_->Begin();
     open_->call->Write(ReceiptFrame(receipt), transport::WriteHint::kFlush,
                        [self = shared_from_this(), then](bool ok) {
-                         if (!ok) return self->Gone();
+                         if (!self->watch_->End() || !ok) return self->Gone();
                          (self.get()->*then)();
                        });
   }
@@ -129,10 +145,7 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
       have_held_ = false;
       return OnItem(std::move(held_));
     }
-    receiver_->ReadItem([self = shared_from_this()](auto item) {
-      if (!item.ok()) return self->Fail(item.status());
-      self->OnItem(std::move(*item));
-    });
+    ReadItem([this](std::optional<StreamItem> item) { OnItem(std::move(item)); });
   }
 
   void OnItem(std::optional<StreamItem> item) {
@@ -225,11 +238,13 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
     open_->Finish(status);
   }
 
+  /// Nothing comes of one that was overdue either: its call has ended with that.
   void Gone() { Fail(MakeError(ErrorCode::kCommandCancelled, "the client of the put is gone")); }
 
   OpenCallPtr open_;
   std::shared_ptr<DataReceiver> receiver_;
   ReceivedStart start_;
+  std::shared_ptr<ClientWatch> watch_;
   std::optional<FlightPath> path_;
   std::shared_ptr<Service> service_;
   std::shared_ptr<const Command> command_;

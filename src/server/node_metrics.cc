@@ -28,6 +28,11 @@ void Node::Measure() {
   const auto limit = [&to](const char* name, const char* help, int64_t value) {
     to.AddGaugeFunction(name, help, [value] { return ToDouble(value); });
   };
+  to.AddGaugeFunction("results_repeatable_bytes", "Bytes of results that can be read again",
+                      counts(&TaskCounts::repeatable_bytes));
+  limit("results_repeatable_limit_bytes", "Bytes of results that can be read again, at most",
+        options_.tasks.repeatable_bytes);
+  limit("tasks_known_limit", "Tasks that the node may know", options_.tasks.max_tasks);
   limit("task_threads_limit", "Threads that may run tasks", options_.tasks.threads);
   limit("tasks_queued_limit", "Tasks that may wait for a thread", options_.tasks.queue_length);
   limit("task_threads_per_principal_limit", "Threads that may run tasks of one caller",

@@ -180,6 +180,7 @@ void ReadDispatcher(const Settings& settings, flight::DispatcherOptions* options
   options->admission.max_wait =
       std::chrono::milliseconds(settings.GetInt(kSection, "max_call_wait_ms"));
   options->exchange_idle_sec = GetSmallInt(settings, "exchange_idle_sec");
+  options->put_idle_sec = GetSmallInt(settings, "put_idle_sec");
   options->cache_ttl_sec = settings.GetInt(kSection, "cache_ttl_sec");
   options->exchange_buffer_bytes = settings.GetInt(kSection, "exchange_buffer_bytes");
   options->command_limits.max_bytes = settings.GetInt(kSection, "max_command_bytes");

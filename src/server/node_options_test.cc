@@ -79,6 +79,7 @@ TEST(NodeOptionsTest, HasTheSameDefaultsAsTheParts) {
   EXPECT_EQ(options->dispatcher.admission.waiting, dispatcher.admission.waiting);
   EXPECT_EQ(options->dispatcher.admission.max_wait, dispatcher.admission.max_wait);
   EXPECT_EQ(options->dispatcher.exchange_idle_sec, dispatcher.exchange_idle_sec);
+  EXPECT_EQ(options->dispatcher.put_idle_sec, dispatcher.put_idle_sec);
   EXPECT_EQ(options->dispatcher.cache_ttl_sec, dispatcher.cache_ttl_sec);
   EXPECT_EQ(options->dispatcher.exchange_buffer_bytes, dispatcher.exchange_buffer_bytes);
   EXPECT_EQ(options->dispatcher.command_limits.max_bytes, dispatcher.command_limits.max_bytes);

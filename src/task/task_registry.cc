@@ -154,6 +154,7 @@ TaskCounts PooledTaskRegistry::counts() const {
   TaskCounts counts;
   counts.queued = env_->waiting_starts.total();
   counts.running = env_->pool.running_jobs();
+  counts.repeatable_bytes = env_->kept_bytes;
   counts.waiting_bytes = env_->waiting_bytes;
   counts.short_queued = env_->pool.waiting_short();
   counts.unknown_queued = env_->pool.waiting_unknown();

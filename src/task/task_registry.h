@@ -53,11 +53,12 @@ struct TaskRequest {
 /// What a registry has now.
 struct TaskCounts {
   int64_t known = 0;
-  int64_t queued = 0;          ///< that no thread has begun
-  int64_t running = 0;         ///< threads that run tasks
-  int64_t waiting_bytes = 0;   ///< of results that wait for their readers
-  int64_t short_queued = 0;    ///< pieces of short work that no thread has begun
-  int64_t unknown_queued = 0;  ///< the same, of callers who are not known yet
+  int64_t queued = 0;            ///< that no thread has begun
+  int64_t running = 0;           ///< threads that run tasks
+  int64_t repeatable_bytes = 0;  ///< kept of all repeatable results
+  int64_t waiting_bytes = 0;     ///< of results that wait for their readers
+  int64_t short_queued = 0;      ///< pieces of short work that no thread has begun
+  int64_t unknown_queued = 0;    ///< the same, of callers who are not known yet
 };
 
 /// What tasks are made with; all outlive the registry, its tasks and their readers.

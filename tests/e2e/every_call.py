@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,11 +37,12 @@ class Call:
 class HeaderClient(RawClient):
     """A raw client whose calls carry the same header fields, any number of them and repeated ones."""
 
-    def __init__(self, uri: str, *headers: Header) -> None:
+    def __init__(self, uri: str, *headers: Header, context: ssl.SSLContext | None = None) -> None:
         self._more = b"".join(_literal(n.encode(), v.encode()) for n, v in headers)
-        super().__init__(uri)
-        # Each call is two small packets; the second must not wait for the first one's receipt.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().__init__(uri, context)
+        if self._socket.family != socket.AF_UNIX:
+            # Each call is two small packets; the second must not wait for the first one's receipt.
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def make(self, call: Call) -> Reply:
         """One call to its end."""

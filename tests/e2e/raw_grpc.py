@@ -1,5 +1,5 @@
 """A gRPC client of a hundred lines, for calls that pyarrow cannot make: PollFlightInfo, and bytes that
-are no messages at all. One connection, one call at a time, no TLS.
+are no messages at all. One connection, one call at a time.
 
 It asks for an empty header table, so that the server's headers come as plain literals.
 """
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import ssl
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -131,14 +132,27 @@ class _HeaderReader:
         return b"" if huffman else text
 
 
-class RawClient:
-    """A connection, over TCP, to `grpc://host:port`."""
+def _connect(uri: str) -> tuple[socket.socket, str]:
+    """A connection, and the name of whom it is with."""
+    if match := re.fullmatch(r"grpc\+unix://(/.*)", uri):
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(PATIENCE_SEC)
+        connection.connect(match[1])
+        return connection, "localhost"
+    match = re.fullmatch(r"grpc(?:\+tcp|\+tls)?://([^:]+):(\d+)", uri)
+    assert match is not None, uri
+    host, port = match[1], int(match[2])
+    return socket.create_connection((host, port), PATIENCE_SEC), f"{host}:{port}"
 
-    def __init__(self, uri: str) -> None:
-        match = re.fullmatch(r"grpc(?:\+tcp)?://([^:]+):(\d+)", uri)
-        assert match is not None, uri
-        self._socket = socket.create_connection((match[1], int(match[2])), PATIENCE_SEC)
-        self._authority = f"{match[1]}:{match[2]}".encode()
+
+class RawClient:
+    """A connection to `grpc://host:port` or `grpc+unix:///path`; with TLS only where there is a context
+    for it, whatever the URI says."""
+
+    def __init__(self, uri: str, context: ssl.SSLContext | None = None) -> None:
+        self._socket, self._authority = _connect(uri)
+        if context is not None:
+            self._socket = context.wrap_socket(self._socket, server_hostname="localhost")
         self._stream = -1
         # An empty header table; a window for all that comes; gRPC's leave to send "-bin" fields as
         # they are, behind a zero, instead of in Base64 and Huffman's code.
@@ -169,7 +183,7 @@ class RawClient:
             ":method": "POST",
             ":scheme": "http",
             ":path": path,
-            ":authority": self._authority.decode(),
+            ":authority": self._authority,
             "te": "trailers",
             "content-type": "application/grpc",
             **(headers or {}),

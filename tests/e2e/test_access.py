@@ -25,6 +25,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from tests.e2e import wire_format
 from tests.e2e.client import Client, Json, descriptor_of, sql, table_of
 from tests.e2e.errors import Code, parse_error
 from tests.e2e.every_call import (
@@ -63,6 +64,18 @@ EXPECTED_FAILURES = {
     "DoGet of a task": Code.COMMAND_CANCELLED,
 }
 
+GRPC_UNIMPLEMENTED = 12
+SERVING = wire_format.encode((1, 1))
+NO_METHODS = [
+    "/arrow.flight.protocol.FlightService/NoSuchMethod",
+    "/arrow.flight.protocol.FlightService/",
+    "/arrow.flight.protocol.FlightService/doget",
+    "/arrow.flight.protocol.NoSuchService/DoGet",
+    "/grpc.health.v1.Health/NoSuchMethod",
+    "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
+    "/",
+]
+
 TOKEN = "right-" + secrets.token_hex(16)
 OTHER_TOKEN = "other-" + secrets.token_hex(16)
 
@@ -74,8 +87,14 @@ class Guarded:
     server: LongbowServer
     good: dict[str, str]  # header values that get in, by their kind
     client: SecureClient
+    unix: str = ""  # the URI of its Unix socket, if it has one
     task: str = ""
     before: Json = field(default_factory=dict)
+
+    @property
+    def uris(self) -> list[str]:
+        """All ways to it."""
+        return [self.server.uri] + ([self.unix] if self.unix else [])
 
     def state(self) -> Json:
         """All that could have been changed."""
@@ -87,14 +106,14 @@ class Guarded:
         return {"flights": flights, "tasks": tasks}
 
 
-def guard(server: LongbowServer, good: dict[str, str]) -> Iterator[Guarded]:
+def guard(server: LongbowServer, good: dict[str, str], unix: str = "") -> Iterator[Guarded]:
     """Fills the server, and stops it at the end."""
     try:
         server.start()
         client = SecureClient(server.uri, next(iter(good.values())).split()[1])
         client.stored(STORED, table_of(x=[1, 2, 3]))
         client.stored(DOOMED, table_of(x=[4]))
-        guarded = Guarded(server, good, client)
+        guarded = Guarded(server, good, client, unix)
         guarded.task = start(client, endless(["kept", "made"])).task
         wait_for_state(client, guarded.task, "STREAMING")
         guarded.before = guarded.state()
@@ -109,15 +128,17 @@ def check_refused(guarded: Guarded, *headers: Header) -> None:
     """Every call with these headers is refused, all in the same words, and without consequences."""
     sent = [part for _, value in headers for part in value.replace(".", " ").split()]
     errors: set[bytes] = set()
-    connection = HeaderClient(guarded.server.uri, *headers)
-    for call in every_call(STORED, ABSENT, DOOMED, guarded.task):
-        reply = connection.make(call)
-        assert reply.status == GRPC_UNAUTHENTICATED, (call.name, reply)
-        assert reply.error["code"] == Code.UNAUTHENTICATED, call.name
-        assert reply.message.startswith(reply.error["msg"]), call.name
-        assert reply.messages == [], call.name
-        errors.add(reply.headers["grpc-status-details-bin"] + reply.message.encode())
-    connection.close()
+    for uri in guarded.uris:
+        connection = HeaderClient(uri, *headers)
+        for call in every_call(STORED, ABSENT, DOOMED, guarded.task):
+            reply = connection.make(call)
+            assert reply.status == GRPC_UNAUTHENTICATED, (call.name, reply)
+            assert reply.error["code"] == Code.UNAUTHENTICATED, call.name
+            assert reply.message.startswith(reply.error["msg"]), call.name
+            assert reply.messages == [], call.name
+            errors.add(reply.headers["grpc-status-details-bin"] + reply.message.encode())
+        check_calls_of_nobody(connection)
+        connection.close()
     # One error for all calls: it cannot tell of what was asked.
     assert len(errors) == 1, errors
     (told,) = errors
@@ -128,13 +149,26 @@ def check_refused(guarded: Guarded, *headers: Header) -> None:
     assert guarded.state() == guarded.before
 
 
+def check_calls_of_nobody(connection: HeaderClient) -> None:
+    """What is answered to anybody, whatever the credentials: whether the node is well, and no more."""
+    for service in (b"", b"arrow.flight.protocol.FlightService"):
+        question = wire_format.encode((1, service))
+        reply = connection.call("/grpc.health.v1.Health/Check", question)
+        assert (reply.status, reply.messages) == (OK, [SERVING])
+    for path in NO_METHODS:
+        reply = connection.call(path, b"")
+        assert (reply.status, reply.messages) == (GRPC_UNIMPLEMENTED, []), path
+
+
 def check_accepted(guarded: Guarded, value: str) -> None:
     """With these credentials the calls of `every_call` that change nothing go through."""
-    connection = HeaderClient(guarded.server.uri, ("authorization", value))
-    for call in every_call(STORED, ABSENT, DOOMED, guarded.task):
-        if call.method in ("ListFlights", "ListActions", "Handshake", "GetSchema"):
-            assert connection.make(call).status == OK, call.name
-    connection.close()
+    for uri in guarded.uris:
+        connection = HeaderClient(uri, ("authorization", value))
+        for call in every_call(STORED, ABSENT, DOOMED, guarded.task):
+            if call.method in ("ListFlights", "ListActions", "Handshake", "GetSchema"):
+                assert connection.make(call).status == OK, call.name
+        check_calls_of_nobody(connection)
+        connection.close()
     guarded.before = guarded.state()  # with the tasks that told a schema
 
 
@@ -161,17 +195,19 @@ def do_everything(guarded: Guarded) -> None:
 
 
 @pytest.fixture(scope="module")
-def with_tokens() -> Iterator[Guarded]:
-    """A server that knows two tokens."""
+def with_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """A server that knows two tokens, and listens on a Unix socket, too."""
+    unix = tmp_path_factory.mktemp("unix") / "flight"
     server = LongbowServer(
         {
+            "server": {"listen_unix_socket": str(unix)},
             "auth": {"method": "token"},
             "auth.token.right": {"token": TOKEN},
             "auth.token.other": {"token": OTHER_TOKEN},
             **ALL,
         }
     )
-    yield from guard(server, {"token": f"Bearer {TOKEN}"})
+    yield from guard(server, {"token": f"Bearer {TOKEN}"}, f"grpc+unix://{unix}")
 
 
 BAD_TOKENS: dict[str, list[Header]] = {

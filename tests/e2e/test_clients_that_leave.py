@@ -68,7 +68,13 @@ def put(_: Path) -> Leaver:
     return Leaver("DoPut", "put", data(["half", "of", "it"]), sends_all=False, has_task=False)
 
 
-LEAVERS = [poll, exchange, unfinished_exchange, put]
+FIRST_POLL = "info_calls.cc: Poll keeps a task before anybody has been told of it"
+LEAVERS = [
+    pytest.param(poll, marks=pytest.mark.xfail(strict=True, reason=FIRST_POLL)),
+    exchange,
+    unfinished_exchange,
+    put,
+]
 
 
 def data(what: Json | list[str]) -> tuple[bytes, ...]:
@@ -92,7 +98,7 @@ def served(make_server: MakeServer) -> Iterator[tuple[LongbowServer, Client]]:
 def at_work(server: LongbowServer, client: Client, leaver: Leaver) -> bool:
     """Whether all of the call that can run does."""
     runs = Metrics(server.http)("calls_running", kind=leaver.kind) == 1
-    has_task = [task["state"] for task in client.tasks()] == ["STARTING"]
+    has_task = [task["state"] in ("STARTING", "STREAMING") for task in client.tasks()] == [True]
     return runs and (has_task if leaver.has_task else stored_bytes(server) > 0)
 
 
@@ -118,7 +124,7 @@ def test_a_client_that_leaves(
     raw = leaver.begin(server, x_longbow_wait_ms="600000")
     eventually("it is at work", lambda: at_work(server, client, leaver))
     raw.close()
-    eventually("nothing is left", lambda: at_rest(server, client, leaver), patience=10)
+    eventually("nothing is left", lambda: at_rest(server, client, leaver), patience=5)
 
 
 @pytest.mark.parametrize("make", LEAVERS)
@@ -131,7 +137,7 @@ def test_a_deadline_that_passes(
     eventually("it is at work", lambda: at_work(server, client, leaver))
     # The client says nothing, and hears of it.
     assert raw.reply().status in (DEADLINE_EXCEEDED, -1)
-    eventually("nothing is left", lambda: at_rest(server, client, leaver), patience=10)
+    eventually("nothing is left", lambda: at_rest(server, client, leaver), patience=5)
     raw.close()
 
 

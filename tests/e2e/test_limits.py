@@ -315,13 +315,15 @@ def state_of(client: Client, headers: dict[str, str], task: str) -> str:
 def test_one_caller_does_not_take_all_threads(
     limited: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path
 ) -> None:
-    _, client = limited(
+    server, client = limited(
         TWO_CALLERS,
         task_threads=2,
         task_threads_per_principal=1,
         task_queue_length=200,
         task_queue_per_principal=99,
     )
+    assert Metrics(server.http)("task_threads_per_principal_limit") == 1
+    assert Metrics(server.http)("tasks_queued_per_principal_limit") == 99
     never = stubborn(untilFile=str(tmp_path / "never"))
     first = submit(client, ALICE, never)
     eventually("it runs", lambda: state_of(client, ALICE, first) == "STARTING")

@@ -145,6 +145,53 @@ def test_a_schema_is_a_task_that_ends_well(
     eventually("both are done", lambda: states(client) == ["DONE", "DONE"])
 
 
+# Puts.
+
+
+@pytest.mark.parametrize("batches", [0, 1])
+def test_a_put_whose_client_stalls_loses_its_place(
+    shared: Callable[..., tuple[LongbowServer, Client]], batches: int
+) -> None:
+    server, client = shared(put_idle_sec=1)
+    batch = pa.record_batch({"x": [1]})
+    begin = time.monotonic()
+    writer, reader = client.flight.do_put(
+        fl.FlightDescriptor.for_path("stalled"), batch.schema, client.options()
+    )
+    assert json.loads(reader.read().to_pybytes())["state"] == "ACCEPTED"
+    for _ in range(batches):
+        writer.write_batch(batch)
+    with expect_error(Code.TIMEOUT, message="put_idle_sec of [server]"):
+        reader.read()
+        writer.close()
+    assert 0.9 < time.monotonic() - begin < 1 + NOISE_SEC
+    eventually(
+        "it has ended",
+        lambda: Metrics(server.http)("rpc_calls_total", method="DoPut", code="TIMEOUT") == 1,
+    )
+    assert Metrics(server.http)("calls_running", kind="put") == 0
+    assert client.paths() == []
+
+
+def test_what_a_node_takes_to_store_is_not_the_clients(
+    shared: Callable[..., tuple[LongbowServer, Client]],
+) -> None:
+    _, client = shared(put_idle_sec=1)
+    batch = pa.record_batch({"x": [1]})
+    writer, reader = client.flight.do_put(
+        descriptor_of(stubborn(seconds=1.5)), batch.schema, client.options()
+    )
+    for _ in range(2):
+        writer.write_batch(batch)
+    writer.done_writing()
+    receipts = []
+    while (receipt := reader.read()) is not None:
+        receipts.append(json.loads(receipt.to_pybytes()))
+    writer.close()
+    assert [receipt["state"] for receipt in receipts] == ["ACCEPTED", "RECEIVED", "STORED"]
+    assert receipts[-1]["rows"] == 2
+
+
 # Callers who are not known yet.
 
 

@@ -1,5 +1,5 @@
-// A module for the end-to-end tests: its service `stubborn` takes exactly as long as it is told,
-// and heeds being cancelled only where it is told to.
+// A module for the end-to-end tests: its service `stubborn` takes exactly as long as it is told, to
+// answer a command or to take a batch of a put, and heeds being cancelled only where it is told to.
 #include <chrono>
 #include <memory>
 #include <string>
@@ -40,12 +40,13 @@ Order ReadOrder(const longbow::Value::Object& fields) {
   return order;
 }
 
-arrow::Status Obey(const Order& order, const longbow::TaskContext& task) {
+/// \param task null: there is none
+arrow::Status Obey(const Order& order, const longbow::TaskContext* task) {
   const auto until =
       std::chrono::steady_clock::now() + std::chrono::duration<double>(order.seconds);
   while (std::chrono::steady_clock::now() < until ||
          (!order.until_file.empty() && access(order.until_file.c_str(), F_OK) != 0)) {
-    if (order.heeds_cancel && task.cancelled()) return task.CancelledError();
+    if (order.heeds_cancel && task != nullptr && task->cancelled()) return task->CancelledError();
     std::this_thread::sleep_for(kLookInterval);
   }
   return arrow::Status::OK();
@@ -60,7 +61,7 @@ class TwoBatches : public arrow::RecordBatchReader {
   arrow::Status ReadNext(std::shared_ptr<arrow::RecordBatch>* batch) override {
     batch->reset();
     if (given_ == 2) return arrow::Status::OK();
-    if (given_ == 1 && order_.in_stream) ARROW_RETURN_NOT_OK(Obey(order_, *task_));
+    if (given_ == 1 && order_.in_stream) ARROW_RETURN_NOT_OK(Obey(order_, task_));
     arrow::Int64Builder builder;
     ARROW_RETURN_NOT_OK(builder.Append(++given_));
     ARROW_ASSIGN_OR_RAISE(auto column, builder.Finish());
@@ -73,6 +74,26 @@ class TwoBatches : public arrow::RecordBatchReader {
   longbow::TaskContext* const task_;
   const std::shared_ptr<arrow::Schema> schema_ = arrow::schema({arrow::field("n", arrow::int64())});
   int64_t given_ = 0;
+};
+
+/// Takes as long for each batch as it is told, and keeps none.
+class SlowPut : public longbow::FlightPut {
+ public:
+  explicit SlowPut(Order order) : order_(std::move(order)) {}
+  arrow::Status Append(std::shared_ptr<arrow::RecordBatch> batch) override {
+    rows_ += batch->num_rows();
+    return Obey(order_, /*task=*/nullptr);
+  }
+  arrow::Result<longbow::StoredFlightInfo> Commit() override {
+    ARROW_ASSIGN_OR_RAISE(auto path, longbow::FlightPath::Make({"stubborn"}));
+    longbow::StoredFlightInfo info{
+        .path = std::move(path), .schema = nullptr, .rows = rows_, .created = {}, .expires = {}};
+    return info;
+  }
+
+ private:
+  const Order order_;
+  int64_t rows_ = 0;
 };
 
 class StubbornService : public longbow::Service {
@@ -94,8 +115,12 @@ class StubbornService : public longbow::Service {
       const longbow::ExecuteRequest& request) override {
     Order order = ReadOrder(request.fields);
     request.task.SetProgress(order.progress);
-    if (!order.in_stream) ARROW_RETURN_NOT_OK(Obey(order, request.task));
+    if (!order.in_stream) ARROW_RETURN_NOT_OK(Obey(order, &request.task));
     return std::make_unique<TwoBatches>(std::move(order), &request.task);
+  }
+  arrow::Result<std::unique_ptr<longbow::FlightPut>> BeginPut(
+      const longbow::Value::Object& fields, const std::shared_ptr<arrow::Schema>& schema) override {
+    return std::make_unique<SlowPut>(ReadOrder(fields));
   }
 
  private:
