@@ -257,10 +257,13 @@ void AnswerPoll(const QuestionPtr& question, arrow::Result<FlightInfo> info, con
 
 void Poll(const QuestionPtr& question, const std::shared_ptr<Task>& task) {
   NodeContext* node = question->open->node;
-  // Whoever polls comes back: the task does not hang on this call.
-  node->runner->Keep(task);
   auto wait = WaitHeader(*question->open->call);
-  if (!wait.ok()) return question->open->Finish(wait.status());
+  if (!wait.ok()) {
+    node->runner->Attach(task);
+    node->runner->Detach(task, /*abandon=*/true);
+    return question->open->Finish(wait.status());
+  }
+  // Whoever was told how to come back does: from then on the task does not hang on a call.
   const auto until = node->parts.clock->Now() + wait->value_or(kPollWait);
   TaskWait::Callbacks callbacks;
   callbacks.on_outcome = [question, task](const arrow::Result<Task::Outcome>& outcome) {

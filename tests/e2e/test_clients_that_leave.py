@@ -68,13 +68,7 @@ def put(_: Path) -> Leaver:
     return Leaver("DoPut", "put", data(["half", "of", "it"]), sends_all=False, has_task=False)
 
 
-FIRST_POLL = "info_calls.cc: Poll keeps a task before anybody has been told of it"
-LEAVERS = [
-    pytest.param(poll, marks=pytest.mark.xfail(strict=True, reason=FIRST_POLL)),
-    exchange,
-    unfinished_exchange,
-    put,
-]
+LEAVERS = [poll, exchange, unfinished_exchange, put]
 
 
 def data(what: Json | list[str]) -> tuple[bytes, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -190,6 +191,33 @@ def test_what_a_node_takes_to_store_is_not_the_clients(
     writer.close()
     assert [receipt["state"] for receipt in receipts] == ["ACCEPTED", "RECEIVED", "STORED"]
     assert receipts[-1]["rows"] == 2
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_put_that_a_module_takes_has_the_same_limit(make_server: MakeServer, reads: bool) -> None:
+    settings = {"server": {"put_idle_sec": 1, "shutdown_grace_sec": 0.5}, "http": {"port": 0}}
+    server = make_server(settings, arguments=with_modules("conformance"))
+    client = Client(server.uri)
+    writer, reader = client.flight.do_put(
+        fl.FlightDescriptor.for_path("stalled"), pa.schema([("x", pa.int64())]), client.options()
+    )
+    if reads:
+        with expect_error(Code.TIMEOUT, message="put_idle_sec of [server]"):
+            reader.read()
+            writer.close()
+    else:
+        # The module answers each with the same, nobody takes that, and no error gets through either.
+        with contextlib.suppress(fl.FlightError, pa.ArrowException):
+            while True:
+                writer.write_metadata(pa.py_buffer(bytes(1 << 20)))
+        with pytest.raises(fl.FlightCancelledError):
+            writer.close()
+    eventually(
+        "it has ended",
+        lambda: Metrics(server.http)("rpc_calls_total", method="DoPut", code="TIMEOUT") == 1,
+    )
+    eventually("it has ended", lambda: Metrics(server.http)("calls_running", kind="put") == 0)
+    client.close()
 
 
 # Callers who are not known yet.

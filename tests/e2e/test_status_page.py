@@ -402,7 +402,6 @@ def test_on_a_phone(crowded: LongbowServer, browser: Browser, width: int) -> Non
     assert seen["small"] == 0, "a finger does not hit it"
 
 
-@pytest.mark.xfail(strict=True, reason="status_page.html: `.code .data` wins over `td .data`")
 def test_ids_on_a_phone(crowded: LongbowServer, browser: Browser) -> None:
     """They are what an operator copies into a search of the log."""
     seen = look_by_phone(browser, crowded, 390)
