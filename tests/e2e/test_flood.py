@@ -198,7 +198,15 @@ def test_pyarrow_with_oversized_headers(flooded: LongbowServer) -> None:
     client = Client(flooded.uri)
     with pytest.raises(pa.ArrowException, match="metadata size exceeds limit"):
         client.info(sql("SELECT 1 AS x"), {"x-big": "x" * 70 * KIB})
-    assert rows(client.run(sql("SELECT 1 AS x"))) == [(1,)]
+
+    def works() -> bool:
+        try:
+            return rows(client.run(sql("SELECT 1 AS x"))) == [(1,)]
+        except fl.FlightUnavailableError:
+            # gRPC 1.51 gives up the connection behind such a call; a next one may be on it by then.
+            return False
+
+    eventually("the next call goes through, over a new connection", works)
     client.close()
 
 
