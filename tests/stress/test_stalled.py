@@ -69,7 +69,8 @@ def calls_in(client: fl.FlightClient, seconds: float) -> int:
 
 @pytest.fixture
 def server() -> Iterator[LongbowServer]:
-    running = LongbowServer()
+    # What has stalled would only use the grace time up.
+    running = LongbowServer({"server": {"shutdown_grace_sec": 0}})
     running.start()
     try:
         client = connect(running.uri)
