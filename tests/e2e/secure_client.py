@@ -53,3 +53,14 @@ class SecureClient(Client):
             more["private_key"] = shows.key.decode()
         self.flight.close()
         self.flight = fl.FlightClient(uri, middleware=middleware, **more)
+
+
+def gets_in(uri: str, token: str, trusts: Authority | None = None) -> bool:
+    """Whether a new client with that token is let in."""
+    client = SecureClient(uri, token, trusts=trusts)
+    try:
+        return bool(client.action("HealthCheck"))
+    except fl.FlightUnauthenticatedError:
+        return False
+    finally:
+        client.close()

@@ -22,7 +22,7 @@ from tests.e2e.certificates import replace_file
 from tests.e2e.client import Json, eventually
 from tests.e2e.conftest import MakeServer
 from tests.e2e.marked_secrets import ALL_ALLOWED
-from tests.e2e.secure_client import SecureClient
+from tests.e2e.secure_client import SecureClient, gets_in
 from tests.e2e.server import LongbowServer
 
 
@@ -68,17 +68,6 @@ def serve(make_server: MakeServer, **keys: Any) -> LongbowServer:
     return make_server({"auth": {"method": "jwt"}, "auth.jwt": keys, **ALL_ALLOWED})
 
 
-def gets_in(server: LongbowServer, token: str) -> bool:
-    """Whether callers with that token are let in."""
-    client = SecureClient(server.uri, token)
-    try:
-        return bool(client.action("HealthCheck"))
-    except fl.FlightUnauthenticatedError:
-        return False
-    finally:
-        client.close()
-
-
 def test_an_issuer_rotates_the_keys_of_its_set(make_server: MakeServer, tmp_path: Path) -> None:
     """As issuers do it: the new key is published, then used, and then the old one is withdrawn."""
     file = tmp_path / "jwks.json"
@@ -88,17 +77,17 @@ def test_an_issuer_rotates_the_keys_of_its_set(make_server: MakeServer, tmp_path
     # A connection that stays open: keys count for each call.
     with_old = SecureClient(server.uri, old.token())
     assert with_old.action("HealthCheck")["status"] == "SERVING"
-    assert not gets_in(server, new.token())
+    assert not gets_in(server.uri, new.token())
 
     replace_file(file, key_set(old, new))
-    eventually("the new key counts", lambda: gets_in(server, new.token()))
+    eventually("the new key counts", lambda: gets_in(server.uri, new.token()))
     assert with_old.action("HealthCheck")["status"] == "SERVING"
 
     replace_file(file, key_set(new))
-    eventually("the old key does not count", lambda: not gets_in(server, old.token()))
+    eventually("the old key does not count", lambda: not gets_in(server.uri, old.token()))
     with pytest.raises(fl.FlightUnauthenticatedError):
         with_old.action("HealthCheck")
-    assert gets_in(server, new.token())
+    assert gets_in(server.uri, new.token())
     with_old.close()
 
 
@@ -115,11 +104,11 @@ def test_a_set_that_is_broken_changes_nothing(make_server: MakeServer, tmp_path:
     for number, content in enumerate(("{", "{}", key_set(), key_set(new)[:-9]), start=1):
         replace_file(file, content)
         eventually("the log tells of it", partial(has_complained, server, number))
-        assert gets_in(server, old.token())
-        assert not gets_in(server, new.token())
+        assert gets_in(server.uri, old.token())
+        assert not gets_in(server.uri, new.token())
     replace_file(file, key_set(new))
-    eventually("the new key counts", lambda: gets_in(server, new.token()))
-    assert not gets_in(server, old.token())
+    eventually("the new key counts", lambda: gets_in(server.uri, new.token()))
+    assert not gets_in(server.uri, old.token())
 
 
 def by_pem(file: Path, issuer: Issuer) -> None:
@@ -153,8 +142,8 @@ def test_a_single_key_is_replaced(
     old, new = Issuer(), Issuer()
     write(file, old)
     server = serve(make_server, **{setting: f"{reference}{file}"})
-    assert gets_in(server, token(old))
-    assert not gets_in(server, token(new))
+    assert gets_in(server.uri, token(old))
+    assert not gets_in(server.uri, token(new))
     write(file, new)
-    eventually("the new key counts", lambda: gets_in(server, token(new)))
-    assert not gets_in(server, token(old))
+    eventually("the new key counts", lambda: gets_in(server.uri, token(new)))
+    assert not gets_in(server.uri, token(old))

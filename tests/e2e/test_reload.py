@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow.flight as fl
 import pytest
 
 from tests.e2e.certificates import replace_file
@@ -12,7 +11,7 @@ from tests.e2e.client import eventually
 from tests.e2e.conftest import MakeServer
 from tests.e2e.errors import Code, expect_error
 from tests.e2e.operations import health
-from tests.e2e.secure_client import SecureClient
+from tests.e2e.secure_client import SecureClient, gets_in
 from tests.e2e.server import LongbowServer
 from tests.e2e.test_tls import (
     SEEN_WITHIN_SEC,
@@ -29,17 +28,6 @@ from tests.e2e.test_tls import (
 def files(tmp_path: Path) -> TlsFiles:
     """An identity on disk."""
     return TlsFiles.make(tmp_path)
-
-
-def gets_in(server: LongbowServer, files: TlsFiles, token: str) -> bool:
-    """Whether a new client with that token does."""
-    client = SecureClient(server.uri, token, trusts=files.authority)
-    try:
-        return bool(client.action("HealthCheck"))
-    except fl.FlightUnauthenticatedError:
-        return False
-    finally:
-        client.close()
 
 
 def problems(server: LongbowServer) -> list[str]:
@@ -77,10 +65,10 @@ def test_a_broken_key_keeps_no_token_alive(make_server: MakeServer, files: TlsFi
     replace_file(token, TOKENS["second"])
     eventually(
         "the old token is refused",
-        lambda: not gets_in(server, files, TOKENS["first"]),
+        lambda: not gets_in(server.uri, TOKENS["first"], files.authority),
         SEEN_WITHIN_SEC,
     )
-    assert gets_in(server, files, TOKENS["second"])
+    assert gets_in(server.uri, TOKENS["second"], files.authority)
     assert [problem.startswith(OLD_KEYS) for problem in problems(server)] == [True]
     # Neither does it hold up what the settings say.
     text = server.settings_file.read_text(encoding="utf-8")
@@ -106,7 +94,7 @@ def test_broken_tokens_keep_no_certificate_alive(make_server: MakeServer, files:
     new.write(files.folder)
     await_serial(server, files, new)
     assert [problem.startswith(OLD_TOKENS) for problem in problems(server)] == [True]
-    assert gets_in(server, files, TOKENS["first"])
+    assert gets_in(server.uri, TOKENS["first"], files.authority)
 
 
 def test_wrong_settings_hold_up_no_secret(make_server: MakeServer, files: TlsFiles) -> None:
@@ -118,9 +106,11 @@ def test_wrong_settings_hold_up_no_secret(make_server: MakeServer, files: TlsFil
     assert [problem.startswith(OLD_TOKENS) for problem in problems(server)] == [True]
     replace_file(token, TOKENS["second"])
     eventually(
-        "the new token gets in", lambda: gets_in(server, files, TOKENS["second"]), SEEN_WITHIN_SEC
+        "the new token gets in",
+        lambda: gets_in(server.uri, TOKENS["second"], files.authority),
+        SEEN_WITHIN_SEC,
     )
-    assert not gets_in(server, files, TOKENS["first"])
+    assert not gets_in(server.uri, TOKENS["first"], files.authority)
     assert [problem.startswith(OLD_TOKENS) for problem in problems(server)] == [True]
     server.settings_file.write_text("this is no TOML", encoding="utf-8")
     reload(server, "The settings could not be read again")
@@ -143,5 +133,5 @@ def test_a_secret_that_is_no_longer_named_is_no_problem(
     )
     reload(server)
     assert problems(server) == []
-    assert gets_in(server, files, TOKENS["third"])
-    assert not gets_in(server, files, TOKENS["first"])
+    assert gets_in(server.uri, TOKENS["third"], files.authority)
+    assert not gets_in(server.uri, TOKENS["first"], files.authority)

@@ -10,14 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow.flight as fl
 import pytest
 
 from tests.e2e.captured_server import make_private
 from tests.e2e.client import eventually
 from tests.e2e.conftest import MakeServer
 from tests.e2e.marked_secrets import ALL_ALLOWED, Marks, VaultProcess
-from tests.e2e.secure_client import SecureClient
+from tests.e2e.secure_client import gets_in
 from tests.e2e.server import LongbowServer
 
 NAMESPACE = "team/a"
@@ -112,17 +111,6 @@ def login(tmp_path: Path, vault: VaultProcess) -> Iterator[Login]:
     assert vault.do("look")["violations"] == []
 
 
-def gets_in(server: LongbowServer, token: str) -> bool:
-    """Whether callers with that token are let in."""
-    client = SecureClient(server.uri, token)
-    try:
-        return bool(client.action("HealthCheck"))
-    except fl.FlightUnauthenticatedError:
-        return False
-    finally:
-        client.close()
-
-
 WAYS: list[Callable[[Login], str]] = [
     Login.by_token,
     Login.by_token_file,
@@ -145,15 +133,15 @@ def test_a_secret_in_vault(
     elsewhere = login.put("token of others", namespace="team/b")
     first = login.put("first token")
     server = make_server(login.settings_of_server())
-    assert gets_in(server, first)
-    assert not gets_in(server, elsewhere)
+    assert gets_in(server.uri, first)
+    assert not gets_in(server.uri, elsewhere)
     requests = login.vault.do("look")
     assert requests["violations"] == []
     assert requests["requests"].count(request) == (1 if request else 0)
     assert "GET /v1/kv/data/app" in requests["requests"]
     second = login.put("second token")
-    eventually("the new one counts", lambda: gets_in(server, second))
-    assert not gets_in(server, first)
+    eventually("the new one counts", lambda: gets_in(server.uri, second))
+    assert not gets_in(server.uri, first)
     assert login.marks.found_in({"the log": server.stderr.encode()}) == []
 
 
@@ -167,8 +155,8 @@ def test_it_logs_in_again_when_its_token_is_revoked(
     login.vault.do("look")
     login.vault.do("revoke_all")
     second = login.put("second token")
-    eventually("the new one counts", lambda: gets_in(server, second))
-    assert not gets_in(server, first)
+    eventually("the new one counts", lambda: gets_in(server.uri, second))
+    assert not gets_in(server.uri, first)
     looked = login.vault.do("look")
     assert request in looked["requests"]
     assert looked["violations"] == []
