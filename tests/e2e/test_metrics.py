@@ -206,21 +206,36 @@ def test_calls_that_wait(make_server: MakeServer, tmp_path: Path) -> None:
     before = Exposition(server.http)
     only = {"method": "GetFlightInfo"}
 
-    def when(metric: str, count: int) -> Exposition:
-        def check() -> Exposition | None:
-            now = Exposition(server.http)
-            return now if now(metric, **only) == count else None
+    def when_counts_are(*, running: int, waiting: int) -> Exposition:
+        """Waits for a page that shows these counts of calls, and of their kind.
 
-        found: Exposition = eventually(f"{metric} is {count}", check)
+        All at once, since a page is no snapshot: a call that arrives while it is being written may
+        stand in one of its figures and not yet in another.
+        """
+        expected = (running + waiting, waiting, running, waiting)
+        seen: tuple[float, ...] = ()
+
+        def check() -> Exposition | None:
+            nonlocal seen
+            now = Exposition(server.http)
+            seen = (
+                now("longbow_rpc_running", **only),
+                now("longbow_rpc_waiting", **only),
+                now("longbow_calls_running", kind="info"),
+                now("longbow_calls_waiting", kind="info"),
+            )
+            return now if seen == expected else None
+
+        try:
+            found: Exposition = eventually("the calls are counted", check)
+        except AssertionError as error:
+            raise AssertionError(f"{error}: expected {expected}, saw {seen}") from error
         return found
 
     threads[0].start()
-    when("longbow_rpc_running", 1)
+    when_counts_are(running=1, waiting=0)
     threads[1].start()
-    now = when("longbow_rpc_waiting", 1)
-    assert now("longbow_rpc_running", **only) == 2
-    assert now("longbow_calls_running", kind="info") == 1
-    assert now("longbow_calls_waiting", kind="info") == 1
+    now = when_counts_are(running=1, waiting=1)
     assert now("longbow_calls_limit", kind="info") == 1
     waits_since = time.monotonic()
     # A third finds no place, neither to run nor to wait.
