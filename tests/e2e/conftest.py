@@ -12,9 +12,11 @@ import pytest
 from tests.e2e.client import Client
 from tests.e2e.data_files import write_data_files
 from tests.e2e.marked_secrets import Place, VaultProcess, fill
+from tests.e2e.operations import module_path, with_modules
 from tests.e2e.server import LongbowServer
 
 MakeServer = Callable[..., LongbowServer]
+MakeLimited = Callable[..., tuple[LongbowServer, Client]]
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +78,27 @@ def make_server() -> Iterator[MakeServer]:
     finally:
         for each in made:
             each.kill()
+
+
+@pytest.fixture
+def limited(make_server: MakeServer) -> Iterator[MakeLimited]:
+    """Starts servers with limits, HTTP, and the service that takes as long as it is told."""
+    clients: list[Client] = []
+
+    def begin(
+        more: dict[str, dict[str, Any]] | None = None, **settings: Any
+    ) -> tuple[LongbowServer, Client]:
+        modules = with_modules("sql", "storage", module_path("stubborn"))
+        # What still runs at a test's end is not worth waiting for.
+        limits = {"shutdown_grace_sec": 0.5, **settings}
+        all_settings = {"server": limits, "http": {"port": 0}, **(more or {})}
+        server = make_server(all_settings, arguments=modules)
+        clients.append(Client(server.uri))
+        return server, clients[-1]
+
+    yield begin
+    for client in clients:
+        client.close()
 
 
 @pytest.fixture

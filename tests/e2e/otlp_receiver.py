@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (  # type: ignore[import-untyped]
     ExportTraceServiceRequest,
@@ -145,25 +145,23 @@ class OtlpReceiver(SpanReceiver):
         self._server.server_close()
 
 
-INITIAL_WINDOW = 4  # of HTTP/2's settings
-
-
-class GrpcOtlpReceiver(SpanReceiver):
-    """OTLP over gRPC: as much of a server of it as the one call needs. Listens from `with` on."""
-
-    METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+class Listener:
+    """Hands over every connection. Listens on a free port from `with` on."""
 
     def __init__(self) -> None:
-        super().__init__()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._accept, daemon=True)
+
+    def accepted(self, connection: socket.socket) -> None:
+        """Called for one connection after the other, on one thread: must not wait for them."""
+        raise NotImplementedError
 
     @property
     def endpoint(self) -> str:
         """For `[trace] endpoint`."""
         return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
 
-    def __enter__(self) -> GrpcOtlpReceiver:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -176,8 +174,46 @@ class GrpcOtlpReceiver(SpanReceiver):
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
             while True:
-                connection, _ = self._socket.accept()
-                threading.Thread(target=self._serve, args=[connection], daemon=True).start()
+                self.accepted(self._socket.accept()[0])
+
+
+class SilentCollector(Listener):
+    """Takes connections, reads nothing from them, and says nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._taken: list[socket.socket] = []
+
+    @property
+    def connections(self) -> int:
+        """How many there have been."""
+        return len(self._taken)
+
+    def accepted(self, connection: socket.socket) -> None:
+        """Keeps it open."""
+        self._taken.append(connection)
+
+    def __exit__(self, *_: object) -> None:
+        super().__exit__()
+        for each in self._taken:
+            each.close()
+
+
+INITIAL_WINDOW = 4  # of HTTP/2's settings
+
+
+class GrpcOtlpReceiver(SpanReceiver, Listener):
+    """OTLP over gRPC: as much of a server of it as the one call needs."""
+
+    METHOD = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
+
+    def __init__(self) -> None:
+        SpanReceiver.__init__(self)
+        Listener.__init__(self)
+
+    def accepted(self, connection: socket.socket) -> None:
+        """Serves it on a thread of its own."""
+        threading.Thread(target=self._serve, args=[connection], daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         # The client closes its connection when it has sent its last spans.

@@ -14,7 +14,6 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,14 +34,10 @@ from tests.e2e.every_call import (
     HeaderClient,
     every_call,
 )
-from tests.e2e.polling import endless, start, wait_for_state
+from tests.e2e.guarded import ABSENT, DOOMED, STORED, Guarded, do_everything, guard_with_header
 from tests.e2e.secure_client import SecureClient
 from tests.e2e.server import LongbowServer
 from tests.e2e.test_actions import ACTIONS
-
-STORED = ["kept", "zebra"]
-DOOMED = ["kept", "doomed"]
-ABSENT = ["absent", "giraffe"]
 
 ALL = {
     "access.rule.all": {
@@ -53,15 +48,6 @@ ALL = {
         "write": ["*"],
         "raw_methods": True,
     }
-}
-
-# Of the calls that fail even with the right credentials.
-EXPECTED_FAILURES = {
-    "DoPut by command": Code.NOT_IMPLEMENTED,
-    "DoAction NoSuchAction": Code.NOT_IMPLEMENTED,
-    "DoAction ": Code.NOT_IMPLEMENTED,
-    "GetFlightInfo of a task": Code.COMMAND_CANCELLED,
-    "DoGet of a task": Code.COMMAND_CANCELLED,
 }
 
 GRPC_UNIMPLEMENTED = 12
@@ -78,50 +64,6 @@ NO_METHODS = [
 
 TOKEN = "right-" + secrets.token_hex(16)
 OTHER_TOKEN = "other-" + secrets.token_hex(16)
-
-
-@dataclass
-class Guarded:
-    """A server that asks for credentials, with something behind it that is worth guarding."""
-
-    server: LongbowServer
-    good: dict[str, str]  # header values that get in, by their kind
-    client: SecureClient
-    unix: str = ""  # the URI of its Unix socket, if it has one
-    task: str = ""
-    before: Json = field(default_factory=dict)
-
-    @property
-    def uris(self) -> list[str]:
-        """All ways to it."""
-        return [self.server.uri] + ([self.unix] if self.unix else [])
-
-    def state(self) -> Json:
-        """All that could have been changed."""
-        flights = [
-            (info.descriptor.path, info.total_records, info.app_metadata)
-            for info in self.client.list_flights()
-        ]
-        tasks = [(task["task"], task["state"]) for task in self.client.tasks()]
-        return {"flights": flights, "tasks": tasks}
-
-
-def guard(server: LongbowServer, good: dict[str, str], unix: str = "") -> Iterator[Guarded]:
-    """Fills the server, and stops it at the end."""
-    try:
-        server.start()
-        client = SecureClient(server.uri, next(iter(good.values())).split()[1])
-        client.stored(STORED, table_of(x=[1, 2, 3]))
-        client.stored(DOOMED, table_of(x=[4]))
-        guarded = Guarded(server, good, client, unix)
-        guarded.task = start(client, endless(["kept", "made"])).task
-        wait_for_state(client, guarded.task, "STREAMING")
-        guarded.before = guarded.state()
-        yield guarded
-        client.close()
-        server.stop()
-    finally:
-        server.kill()
 
 
 def check_refused(guarded: Guarded, *headers: Header) -> None:
@@ -172,25 +114,6 @@ def check_accepted(guarded: Guarded, value: str) -> None:
     guarded.before = guarded.state()  # with the tasks that told a schema
 
 
-def do_everything(guarded: Guarded) -> None:
-    """With the right credentials, every call goes through, and does what the refused ones did not."""
-    connection = HeaderClient(
-        guarded.server.uri, ("authorization", next(iter(guarded.good.values())))
-    )
-    for call in every_call(STORED, ABSENT, DOOMED, guarded.task):
-        reply = connection.make(call)
-        if (code := EXPECTED_FAILURES.get(call.name)) is None:
-            assert reply.status == OK, (call.name, reply)
-        else:
-            assert reply.error["code"] == code, (call.name, reply.error)
-    connection.close()
-    paths = guarded.client.paths()
-    assert DOOMED not in paths
-    assert [*ABSENT, "put"] in paths
-    assert [*ABSENT, "sink"] in paths
-    wait_for_state(guarded.client, guarded.task, "CANCELLED")
-
-
 # Tokens.
 
 
@@ -207,7 +130,7 @@ def with_tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             **ALL,
         }
     )
-    yield from guard(server, {"token": f"Bearer {TOKEN}"}, f"grpc+unix://{unix}")
+    yield from guard_with_header(server, "authorization", f"Bearer {TOKEN}", f"grpc+unix://{unix}")
 
 
 BAD_TOKENS: dict[str, list[Header]] = {
@@ -391,6 +314,17 @@ def forged_rs256(body: bytes) -> str:
     return forged({"alg": "RS256"}, lambda text: algorithm.sign(text, RSA_KEY), body)
 
 
+def good_values() -> list[str]:
+    """Headers that get in, one for each algorithm."""
+    lasting = int(time.time()) + 36000
+    tokens = [
+        signed(exp=lasting),
+        signed(EC_KEY, "ES256", exp=lasting),
+        signed(SECRET, "HS256", exp=lasting),
+    ]
+    return [f"Bearer {token}" for token in tokens]
+
+
 @pytest.fixture(scope="module")
 def with_jwts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """A server that trusts an RSA key, a key of a JWKS, and a secret."""
@@ -414,13 +348,7 @@ def with_jwts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
             **ALL,
         }
     )
-    lasting = int(time.time()) + 36000
-    good = {
-        "RS256": signed(exp=lasting),
-        "ES256": signed(EC_KEY, "ES256", exp=lasting),
-        "HS256": signed(SECRET, "HS256", exp=lasting),
-    }
-    yield from guard(server, {name: f"Bearer {token}" for name, token in good.items()})
+    yield from guard_with_header(server, "authorization", next(iter(good_values())))
 
 
 @pytest.mark.parametrize("name", list(bad_jwts()))
@@ -436,7 +364,7 @@ def test_a_key_for_something_else_is_told_of(with_jwts: Guarded) -> None:
 
 def test_no_or_two_jwts(with_jwts: Guarded) -> None:
     check_refused(with_jwts)
-    right = [("authorization", value) for value in with_jwts.good.values()]
+    right = [("authorization", value) for value in good_values()]
     check_refused(with_jwts, right[0], right[0])
     check_refused(with_jwts, right[0], right[1])
     check_refused(with_jwts, ("authorization", right[0][1].replace("Bearer", "Basic")))
@@ -445,7 +373,7 @@ def test_no_or_two_jwts(with_jwts: Guarded) -> None:
 
 def test_good_jwts(with_jwts: Guarded) -> None:
     now = int(time.time())
-    for value in with_jwts.good.values():
+    for value in good_values():
         check_accepted(with_jwts, value)
     for token in (
         # Within the skew of the clocks.

@@ -269,28 +269,6 @@ def test_what_runs_may_end_and_all_else_is_refused(
     server.stop()  # looks at what is left
 
 
-def test_ready_turns_before_calls_are_refused(make_server: MakeServer, tmp_path: Path) -> None:
-    go = tmp_path / "go"
-    server, client = server_with_stubborn(make_server)
-    holding = Background(lambda: client.info(stubborn(untilFile=str(go))))
-    eventually("it runs", lambda: states(client) == ["STARTING"])
-    signalled(server)
-
-    def refused() -> bool:
-        try:
-            client.action("HealthCheck")
-        except fl.FlightError:
-            return True
-        return False
-
-    eventually("calls are refused", refused)
-    assert http_get(server.http + "ready")[0] == 500
-    go.touch()
-    holding.result()
-    assert server.wait() == 0
-    client.close()
-
-
 def test_a_reload_does_not_end_it(make_server: MakeServer) -> None:
     server, client = server_with_stubborn(make_server)
     for _ in range(3):

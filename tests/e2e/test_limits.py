@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,14 @@ import pyarrow.flight as fl
 import pytest
 
 from tests.e2e.client import Client, Json, descriptor_of, eventually, metadata_of, rows, sql
-from tests.e2e.conftest import MakeServer
+from tests.e2e.conftest import MakeLimited
 from tests.e2e.errors import ERRORS, Code, expect_error, parse_error
 from tests.e2e.operations import (
     NOISE_SEC,
     Metrics,
     held_result,
-    module_path,
     read_away,
     stubborn,
-    with_modules,
 )
 from tests.e2e.polling import start, wait_for_state
 from tests.e2e.raw_grpc import FLIGHT, METHODS, RawClient
@@ -35,27 +33,6 @@ from tests.e2e.server import PATIENCE_SEC, LongbowServer
 MiB = 1 << 20
 RETRY = 0x30000  # here, or on another node
 ENDLESS_RESULT = sql("SELECT range AS x FROM range(1000000000000)")
-
-
-@pytest.fixture
-def limited(make_server: MakeServer) -> Iterator[Callable[..., tuple[LongbowServer, Client]]]:
-    """Starts servers with limits, HTTP, and the service that takes as long as it is told."""
-    clients: list[Client] = []
-
-    def begin(
-        more: dict[str, dict[str, Any]] | None = None, **settings: Any
-    ) -> tuple[LongbowServer, Client]:
-        modules = with_modules("sql", "storage", module_path("stubborn"))
-        # What still runs at a test's end is not worth waiting for.
-        limits = {"shutdown_grace_sec": 0.5, **settings}
-        all_settings = {"server": limits, "http": {"port": 0}, **(more or {})}
-        server = make_server(all_settings, arguments=modules)
-        clients.append(Client(server.uri))
-        return server, clients[-1]
-
-    yield begin
-    for client in clients:
-        client.close()
 
 
 class Asking:
@@ -100,9 +77,7 @@ def refusals(server: LongbowServer, method: str, code: str) -> float:
 
 # ListActions answers without a request.
 @pytest.mark.parametrize("method", sorted({*METHODS} - {"ListActions"}))
-def test_a_call_without_a_request_gives_its_place_up(
-    limited: Callable[..., tuple[LongbowServer, Client]], method: str
-) -> None:
+def test_a_call_without_a_request_gives_its_place_up(limited: MakeLimited, method: str) -> None:
     server, client = limited(request_timeout_sec=1)
     raw = RawClient(server.uri)
     raw.begin(FLIGHT + method, end=False)
@@ -127,9 +102,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_running_calls_of_each_kind(
-    limited: Callable[..., tuple[LongbowServer, Client]], kind: str
-) -> None:
+def test_running_calls_of_each_kind(limited: MakeLimited, kind: str) -> None:
     server, _ = limited(**{f"max_running_{kind}": 2})
     method = KINDS[kind]
     holders = [RawClient(server.uri) for _ in range(2)]
@@ -159,9 +132,7 @@ def test_running_calls_of_each_kind(
         each.close()
 
 
-def test_calls_wait_for_their_turn(
-    limited: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path
-) -> None:
+def test_calls_wait_for_their_turn(limited: MakeLimited, tmp_path: Path) -> None:
     go = tmp_path / "go"
     server, client = limited(max_running_info=1, max_waiting_calls=1, max_call_wait_ms=60000)
     first = Asking(client, stubborn(untilFile=str(go)))
@@ -184,9 +155,7 @@ def test_calls_wait_for_their_turn(
     assert waited >= 1
 
 
-def test_no_call_waits_longer_than_it_may(
-    limited: Callable[..., tuple[LongbowServer, Client]],
-) -> None:
+def test_no_call_waits_longer_than_it_may(limited: MakeLimited) -> None:
     server, client = limited(max_running_action=1, max_call_wait_ms=500)
     holder = RawClient(server.uri)
     holder.begin(FLIGHT + "DoAction", end=False)
@@ -201,9 +170,7 @@ def test_no_call_waits_longer_than_it_may(
     assert client.action("HealthCheck")["status"] == "SERVING"
 
 
-def test_a_call_that_waits_does_so_as_long_as_its_client(
-    limited: Callable[..., tuple[LongbowServer, Client]],
-) -> None:
+def test_a_call_that_waits_does_so_as_long_as_its_client(limited: MakeLimited) -> None:
     server, _ = limited(max_running_action=1, max_waiting_calls=1, max_call_wait_ms=60000)
     assert Metrics(server.http)("calls_waiting_limit") == 1
     holder, waiter = RawClient(server.uri), RawClient(server.uri)
@@ -228,7 +195,7 @@ def test_a_call_that_waits_does_so_as_long_as_its_client(
     other.close()
 
 
-def test_all_open_calls_count(limited: Callable[..., tuple[LongbowServer, Client]]) -> None:
+def test_all_open_calls_count(limited: MakeLimited) -> None:
     # One of the three runs, and two wait for their turn.
     server, client = limited(max_open_calls=3, max_running_action=1, max_call_wait_ms=60000)
     assert Metrics(server.http)("calls_open_limit") == 3
@@ -254,9 +221,7 @@ def test_all_open_calls_count(limited: Callable[..., tuple[LongbowServer, Client
 # Tasks.
 
 
-def test_the_queue_of_tasks(
-    limited: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path
-) -> None:
+def test_the_queue_of_tasks(limited: MakeLimited, tmp_path: Path) -> None:
     go = tmp_path / "go"
     server, client = limited(task_threads=1, task_queue_length=2)
     command = stubborn(untilFile=str(go))
@@ -312,9 +277,7 @@ def state_of(client: Client, headers: dict[str, str], task: str) -> str:
     return next((str(each["state"]) for each in tasks if each["task"] == task), "")
 
 
-def test_one_caller_does_not_take_all_threads(
-    limited: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path
-) -> None:
+def test_one_caller_does_not_take_all_threads(limited: MakeLimited, tmp_path: Path) -> None:
     server, client = limited(
         TWO_CALLERS,
         task_threads=2,
@@ -343,9 +306,7 @@ def test_one_caller_does_not_take_all_threads(
     assert state_of(client, BOB, submit(client, BOB, never)) == "QUEUED"
 
 
-def test_callers_take_turns(
-    limited: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path
-) -> None:
+def test_callers_take_turns(limited: MakeLimited, tmp_path: Path) -> None:
     _, client = limited(TWO_CALLERS, task_threads=1, task_queue_length=200)
     files = [tmp_path / str(n) for n in range(100)]
     tasks = [submit(client, ALICE, stubborn(untilFile=str(file))) for file in files]
@@ -361,9 +322,7 @@ def test_callers_take_turns(
 # Bytes of results that wait.
 
 
-def test_results_that_wait_for_their_readers(
-    limited: Callable[..., tuple[LongbowServer, Client]],
-) -> None:
+def test_results_that_wait_for_their_readers(limited: MakeLimited) -> None:
     server, client = limited(task_waiting_bytes=MiB)
     info = client.info(ENDLESS_RESULT)
     eventually(
@@ -381,7 +340,7 @@ def test_results_that_wait_for_their_readers(
 # Messages, streams and connections.
 
 
-def test_the_size_of_messages(limited: Callable[..., tuple[LongbowServer, Client]]) -> None:
+def test_the_size_of_messages(limited: MakeLimited) -> None:
     server, client = limited(max_message_bytes=64 * 1024)
     small, large = (pa.table({"x": range(n)}) for n in (1000, 10000))
     with expect_error(Code.RESOURCE_EXHAUSTED):
@@ -394,9 +353,7 @@ def test_the_size_of_messages(limited: Callable[..., tuple[LongbowServer, Client
     assert client.get({"path": ["small"]}).num_rows == 1000
 
 
-def test_the_calls_of_one_connection(
-    limited: Callable[..., tuple[LongbowServer, Client]],
-) -> None:
+def test_the_calls_of_one_connection(limited: MakeLimited) -> None:
     server, client = limited(max_concurrent_streams=2)
     one = fl.FlightClient(server.uri, generic_options=[("grpc.use_local_subchannel_pool", 1)])
     options = client.options()
@@ -438,7 +395,7 @@ def is_answered(raw: RawClient) -> bool:
         return False
 
 
-def test_connections(limited: Callable[..., tuple[LongbowServer, Client]]) -> None:
+def test_connections(limited: MakeLimited) -> None:
     server, _ = limited(max_connections=3)
     connections = [RawClient(server.uri) for _ in range(3)]
     for connection in connections:
@@ -491,9 +448,7 @@ def code_of(call: Callable[[], Any]) -> int:
     return 0
 
 
-def test_above_the_high_mark_of_memory_new_work_is_refused(
-    limited: Callable[..., tuple[LongbowServer, Client]],
-) -> None:
+def test_above_the_high_mark_of_memory_new_work_is_refused(limited: MakeLimited) -> None:
     high = 400 * MiB
     server, client = limited(memory_high_bytes=high, memory_critical_bytes=8 << 30)
     assert Metrics(server.http)("memory_high_bytes") == high
@@ -522,9 +477,7 @@ def test_above_the_high_mark_of_memory_new_work_is_refused(
     ]
 
 
-def test_above_the_critical_mark_results_are_dropped_oldest_first(
-    limited: Callable[..., tuple[LongbowServer, Client]],
-) -> None:
+def test_above_the_critical_mark_results_are_dropped_oldest_first(limited: MakeLimited) -> None:
     critical = 500 * MiB
     server, client = limited(memory_high_bytes=critical, memory_critical_bytes=critical)
     read = held_result(client, 64 * MiB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import pyarrow.flight as fl
 import pytest
 
 from tests.e2e.client import Client, Json, descriptor_of, eventually, sql
-from tests.e2e.conftest import MakeServer
+from tests.e2e.conftest import MakeLimited, MakeServer
 from tests.e2e.errors import ERRORS, Code, expect_error
 from tests.e2e.operations import NOISE_SEC, Metrics, module_path, stubborn, with_modules
 from tests.e2e.raw_grpc import FLIGHT, RawClient
@@ -30,27 +30,6 @@ TWO_CALLERS: dict[str, dict[str, Any]] = {
 }
 # More than the node has threads.
 MANY = 40
-
-
-@pytest.fixture
-def shared(make_server: MakeServer) -> Iterator[Callable[..., tuple[LongbowServer, Client]]]:
-    """Starts servers with the service that takes as long as it is told."""
-    clients: list[Client] = []
-
-    def begin(
-        more: dict[str, dict[str, Any]] | None = None, **settings: Any
-    ) -> tuple[LongbowServer, Client]:
-        modules = with_modules("sql", "storage", module_path("stubborn"))
-        limits = {"shutdown_grace_sec": 0.5, **settings}
-        server = make_server(
-            {"server": limits, "http": {"port": 0}, **(more or {})}, arguments=modules
-        )
-        clients.append(Client(server.uri))
-        return server, clients[-1]
-
-    yield begin
-    for client in clients:
-        client.close()
 
 
 def states(client: Client, headers: dict[str, str] | None = None) -> list[str]:
@@ -81,9 +60,9 @@ def nested(inner: Json) -> Json:
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_a_schema_that_does_not_come_in_time_is_given_up(
-    shared: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path, depth: int
+    limited: MakeLimited, tmp_path: Path, depth: int
 ) -> None:
-    _, client = shared()
+    _, client = limited()
     command = never(tmp_path)
     for _ in range(depth):
         command = nested(command)
@@ -96,9 +75,9 @@ def test_a_schema_that_does_not_come_in_time_is_given_up(
 
 @pytest.mark.parametrize("depth", [0, 1, 2])
 def test_a_schema_whose_client_leaves_is_given_up(
-    shared: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path, depth: int
+    limited: MakeLimited, tmp_path: Path, depth: int
 ) -> None:
-    server, client = shared()
+    server, client = limited()
     command = never(tmp_path)
     for _ in range(depth):
         command = nested(command)
@@ -111,9 +90,9 @@ def test_a_schema_whose_client_leaves_is_given_up(
 
 @pytest.mark.parametrize("wrapped", [False, True])
 def test_schemas_that_do_not_come_leave_room_for_others(
-    shared: Callable[..., tuple[LongbowServer, Client]], tmp_path: Path, wrapped: bool
+    limited: MakeLimited, tmp_path: Path, wrapped: bool
 ) -> None:
-    server, client = shared(TWO_CALLERS)
+    server, client = limited(TWO_CALLERS)
     command = nested(never(tmp_path)) if wrapped else never(tmp_path)
     raw = RawClient(server.uri)
     for _ in range(MANY):
@@ -137,10 +116,8 @@ def list_flights(client: Client, headers: dict[str, str]) -> list[fl.FlightInfo]
     return list(client.flight.list_flights(json.dumps({}).encode(), client.options(headers)))
 
 
-def test_a_schema_is_a_task_that_ends_well(
-    shared: Callable[..., tuple[LongbowServer, Client]],
-) -> None:
-    _, client = shared()
+def test_a_schema_is_a_task_that_ends_well(limited: MakeLimited) -> None:
+    _, client = limited()
     assert client.schema(stubborn()) == pa.schema([("n", pa.int64())])
     assert client.schema(sql("SELECT 1 AS x")).names == ["x"]
     eventually("both are done", lambda: states(client) == ["DONE", "DONE"])
@@ -150,10 +127,8 @@ def test_a_schema_is_a_task_that_ends_well(
 
 
 @pytest.mark.parametrize("batches", [0, 1])
-def test_a_put_whose_client_stalls_loses_its_place(
-    shared: Callable[..., tuple[LongbowServer, Client]], batches: int
-) -> None:
-    server, client = shared(put_idle_sec=1)
+def test_a_put_whose_client_stalls_loses_its_place(limited: MakeLimited, batches: int) -> None:
+    server, client = limited(put_idle_sec=1)
     batch = pa.record_batch({"x": [1]})
     begin = time.monotonic()
     writer, reader = client.flight.do_put(
@@ -174,10 +149,8 @@ def test_a_put_whose_client_stalls_loses_its_place(
     assert client.paths() == []
 
 
-def test_what_a_node_takes_to_store_is_not_the_clients(
-    shared: Callable[..., tuple[LongbowServer, Client]],
-) -> None:
-    _, client = shared(put_idle_sec=1)
+def test_what_a_node_takes_to_store_is_not_the_clients(limited: MakeLimited) -> None:
+    _, client = limited(put_idle_sec=1)
     batch = pa.record_batch({"x": [1]})
     writer, reader = client.flight.do_put(
         descriptor_of(stubborn(seconds=1.5)), batch.schema, client.options()

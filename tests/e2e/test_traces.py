@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import socket
 import statistics
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -17,8 +15,7 @@ import pytest
 from tests.e2e.client import Client, Json, command, eventually, sql
 from tests.e2e.conftest import MakeServer
 from tests.e2e.operations import NOISE_SEC, Metrics
-from tests.e2e.otlp_receiver import GrpcOtlpReceiver, OtlpReceiver, Span
-from tests.e2e.server import PATIENCE_SEC
+from tests.e2e.otlp_receiver import GrpcOtlpReceiver, OtlpReceiver, SilentCollector, Span
 
 RELAY = Path(os.environ["LONGBOW_BUILD_DIR"]) / "tests/modules/liblongbow_relay.so"
 
@@ -227,41 +224,6 @@ def test_a_collector_that_is_away_costs_nothing(make_server: MakeServer) -> None
         assert with_them < without + 0.001
         plain.close()
         with_traces.close()
-
-
-class SilentCollector:
-    """Takes connections, reads nothing from them, and says nothing."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        self._taken: list[socket.socket] = []
-        self._thread = threading.Thread(target=self._accept, daemon=True)
-
-    @property
-    def endpoint(self) -> str:
-        """For `[trace] endpoint`."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-
-    @property
-    def connections(self) -> int:
-        """How many there have been."""
-        return len(self._taken)
-
-    def __enter__(self) -> SilentCollector:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        self._thread.join(PATIENCE_SEC)
-        for each in self._taken:
-            each.close()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                self._taken.append(self._socket.accept()[0])
 
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])

@@ -14,15 +14,14 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.client import Json, eventually, rows, sql, table_of
+from tests.e2e.client import Json, eventually, rows, sql
 from tests.e2e.errors import Code, expect_error
 from tests.e2e.every_call import OK, Header, HeaderClient, every_call
+from tests.e2e.guarded import ABSENT, DOOMED, STORED, Guarded, do_everything, guard_with_header
 from tests.e2e.operations import module_path, with_modules
-from tests.e2e.polling import endless, start, wait_for_state
 from tests.e2e.raw_grpc import FLIGHT
 from tests.e2e.secure_client import SecureClient
 from tests.e2e.server import LongbowServer
-from tests.e2e.test_access import ABSENT, DOOMED, EXPECTED_FAILURES, STORED, Guarded
 from tests.e2e.test_rules import EVERYTHING
 
 BADGE = "x-badge"
@@ -65,20 +64,7 @@ def connect(server: LongbowServer, name: str) -> SecureClient:
 def guarded(request: pytest.FixtureRequest) -> Iterator[Guarded]:
     """A server with a verifier of a module, and something behind it that is worth guarding."""
     server = LongbowServer(settings_of(blocks=request.param), arguments=MODULES)
-    try:
-        server.start()
-        client = connect(server, "root")
-        client.stored(STORED, table_of(x=[1, 2, 3]))
-        client.stored(DOOMED, table_of(x=[4]))
-        made = Guarded(server, {}, client)
-        made.task = start(client, endless(["kept", "made"])).task
-        wait_for_state(client, made.task, "STREAMING")
-        made.before = made.state()
-        yield made
-        client.close()
-        server.stop()
-    finally:
-        server.kill()
+    yield from guard_with_header(server, BADGE, "root")
 
 
 @pytest.mark.parametrize("badge", BAD_BADGES)
@@ -198,14 +184,4 @@ def test_a_verifier_that_is_not_asked_for_is_not_asked() -> None:
 
 
 def test_everything_with_a_good_badge(guarded: Guarded) -> None:
-    connection = HeaderClient(guarded.server.uri, (BADGE, "root"))
-    for call in every_call(STORED, ABSENT, DOOMED, guarded.task):
-        reply = connection.make(call)
-        if (code := EXPECTED_FAILURES.get(call.name)) is None:
-            assert reply.status == OK, (call.name, reply)
-        else:
-            assert reply.error["code"] == code, (call.name, reply.error)
-    connection.close()
-    paths = guarded.client.paths()
-    assert DOOMED not in paths
-    assert [*ABSENT, "put"] in paths
+    do_everything(guarded)
