@@ -30,6 +30,8 @@ struct SettingTables {
   std::map<std::string, std::map<std::string, Settings::Table>, std::less<>> repeated;
 
   Settings ToSettings() const { return Settings(sections, repeated); }
+
+  bool operator==(const SettingTables& other) const = default;
 };
 
 /// The outcome of a check.

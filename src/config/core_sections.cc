@@ -42,7 +42,8 @@ void AddModules(std::vector<SettingSpec>* to) {
                      "beside the program's folder."));
   to->push_back(Seconds("module_start_timeout_sec", 60, {1, 3600},
                         "How long the start of one module may take; after that, the server's start "
-                        "fails."));
+                        "fails. Where changed settings or secrets take longer to be taken over, "
+                        "/health says so."));
 }
 
 void AddTasks(std::vector<SettingSpec>* to) {
@@ -130,7 +131,7 @@ void AddCalls(std::vector<SettingSpec>* to) {
                         "An exchange whose client sends nothing for so long ends with TIMEOUT."));
   to->push_back(
       Seconds("put_idle_sec", 300, {1, 86400},
-              "A put whose client sends nothing for so long, or does not take its "
+              "A put whose client completes no message for so long, or does not take its "
               "receipts, ends with TIMEOUT; what the node takes to store does not count."));
   to->push_back(
       Size("exchange_buffer_bytes", 8 * kMiB, {64 * kKiB, 16 * kGiB},
@@ -145,9 +146,10 @@ void AddCalls(std::vector<SettingSpec>* to) {
 
 void AddTransport(std::vector<SettingSpec>* to) {
   constexpr double kMaxMessage = 2 * kGiB - 1;
-  to->push_back(Size("max_message_bytes", kMaxMessage, {64 * kKiB, kMaxMessage},
-                     "Largest message that is taken in; a larger one ends its call with "
-                     "RESOURCE_EXHAUSTED."));
+  to->push_back(
+      Size("max_message_bytes", kMaxMessage, {64 * kKiB, kMaxMessage},
+           "Largest message that is taken in, as it comes and when the buffers of its batch "
+           "are unpacked; a larger one ends its call with RESOURCE_EXHAUSTED."));
   to->push_back(Size("max_metadata_bytes", 64 * kKiB, {kKiB, 16 * kMiB},
                      "Header fields of one call, in all."));
   to->push_back(Optional(

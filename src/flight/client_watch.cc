@@ -20,9 +20,14 @@ void ClientWatch::Begin() {
 }
 
 bool ClientWatch::End() {
-  std::lock_guard lock(mutex_);
-  waits_since_.reset();
-  return !overdue_;
+  {
+    std::lock_guard lock(mutex_);
+    waits_since_.reset();
+    if (!overdue_) return true;
+  }
+  // The timer's thread may not have got to it yet, and who is told of this must find it done.
+  parts_.on_overdue();
+  return false;
 }
 
 void ClientWatch::ScheduleLocked(MonotonicTime when) {

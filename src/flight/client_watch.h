@@ -24,7 +24,8 @@ class ClientWatch : public std::enable_shared_from_this<ClientWatch> {
     std::chrono::nanoseconds limit{0};
     const Clock* clock = nullptr;  ///< outlives it
     Timer* timer = nullptr;        ///< outlives it
-    /// Runs at most once, on the timer's thread, when a wait was too long. Must not block.
+    /// Runs when a wait was too long, on the timer's thread or that of `End`, perhaps on both. Must
+    /// not block.
     std::function<void()> on_overdue = {};
   };
   static std::shared_ptr<ClientWatch> Make(Parts parts);
@@ -34,7 +35,7 @@ class ClientWatch : public std::enable_shared_from_this<ClientWatch> {
 
   /// From now on it is the client's turn.
   void Begin();
-  /// It is the node's. False where the client was overdue: `on_overdue` has run, or is running.
+  /// It is the node's. False where the client was overdue: `on_overdue` has run.
   bool End();
 
  private:

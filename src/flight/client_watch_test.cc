@@ -27,16 +27,17 @@ class ClientWatchTest : public ::testing::Test {
        }});
 };
 
-TEST_F(ClientWatchTest, AWaitThatIsTooLongIsToldOnce) {
+TEST_F(ClientWatchTest, AWaitThatIsTooLongIsTold) {
   watch_->Begin();
   Pass(seconds(9));
   EXPECT_EQ(overdue_, 0);
   Pass(seconds(1));
   EXPECT_EQ(overdue_, 1);
   EXPECT_FALSE(watch_->End());
+  EXPECT_EQ(overdue_, 2) << "the timer's thread may not have got to it yet";
   watch_->Begin();
   Pass(seconds(20));
-  EXPECT_EQ(overdue_, 1);
+  EXPECT_EQ(overdue_, 2) << "the timer tells once";
   EXPECT_FALSE(watch_->End());
 }
 

@@ -147,6 +147,7 @@ arrow::Result<Execution> CommandRunner::RunWithSink(const std::shared_ptr<const 
   if (auto making = making_.find(key); making != making_.end()) {
     if (auto task = making->second.lock()) {
       task->ShareWith(options.caller.origin.principal->name);
+      if (options.nested) interest_[task->id()].kept = true;
       return Execution{std::move(task), nullptr};
     }
   }
@@ -156,12 +157,17 @@ arrow::Result<Execution> CommandRunner::RunWithSink(const std::shared_ptr<const 
                      "there is a flight at '" + path.ToString() + "' already",
                      "Give the sink ifExists REUSE or REPLACE, or take another path.");
   }
+  const bool nested = options.nested;
   ARROW_ASSIGN_OR_RAISE(auto execution, Submit(command, std::move(options), path));
   making_[key] = execution.task;
+  // The command around it waits, whatever others do who ask for the same and leave.
+  if (nested) interest_[execution.task->id()].kept = true;
   lock.unlock();
   std::weak_ptr<Task> weak = execution.task;
-  execution.task->AddWaiter([this, key, weak](const arrow::Result<Task::Outcome>&) {
+  execution.task->AddWaiter([this, key, weak,
+                             id = execution.task->id()](const arrow::Result<Task::Outcome>&) {
     std::lock_guard relock(mutex_);
+    interest_.erase(id);
     auto it = making_.find(key);
     // By now another run of the same command may have taken the place.
     if (it != making_.end() && !it->second.owner_before(weak) && !weak.owner_before(it->second)) {

@@ -55,9 +55,11 @@ void DataReceiver::ReadStart(std::function<void(arrow::Result<ReceivedStart>)> d
 }
 
 void DataReceiver::ReadItem(ItemCallback done) {
+  if (watch_) watch_->Begin();
   call_->ReadData([self = shared_from_this(), done = std::move(done)](
                       ReadOutcome outcome, arrow::Result<FlightDataMessage> message) mutable {
-    if (outcome == ReadOutcome::kBroken) return done(ClientGone());
+    const bool in_time = !self->watch_ || self->watch_->End();
+    if (outcome == ReadOutcome::kBroken || !in_time) return done(ClientGone());
     if (outcome == ReadOutcome::kEnd) return done(std::optional<StreamItem>());
     if (!message.ok()) return done(message.status());
     StreamItem item;

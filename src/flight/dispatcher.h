@@ -57,6 +57,9 @@ struct DispatcherOptions {
   int put_idle_sec = 300;
   int64_t cache_ttl_sec = 900;  ///< of results of `cache: true` without a `ttlSec`
   int64_t exchange_buffer_bytes = int64_t{8} << 20;
+  /// Of a message with compressed buffers when they are unpacked; more: RESOURCE_EXHAUSTED. (The
+  /// transport looks at messages as they come.)
+  int64_t max_message_bytes = (int64_t{1} << 31) - 1;
   CommandLimits command_limits;
 };
 

@@ -198,7 +198,7 @@ void ExchangeCommand(const OpenCallPtr& open, const std::shared_ptr<DataReceiver
 }  // namespace
 
 void ServeDoExchange(OpenCallPtr open) {
-  auto receiver = std::make_shared<DataReceiver>(open->call);
+  auto receiver = std::make_shared<DataReceiver>(*open);
   receiver->ReadStart([open, receiver](arrow::Result<ReceivedStart> start) {
     if (!start.ok()) return open->Finish(start.status());
     if (start->descriptor.type != FlightDescriptor::CMD) {

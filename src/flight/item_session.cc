@@ -92,9 +92,10 @@ class ItemSession : public std::enable_shared_from_this<ItemSession> {
               std::unique_ptr<ItemHandler> handler)
       : open_(std::move(open)),
         receiver_(std::move(receiver)),
-        watch_(IsPut(*open_->call) ? WatchPut(open_) : nullptr),
         writer_(open_->call, IsPut(*open_->call) ? WatchPut(open_) : nullptr),
-        handler_(std::move(handler)) {}
+        handler_(std::move(handler)) {
+    if (IsPut(*open_->call)) receiver_->SetWatch(WatchPut(open_));
+  }
 
   /// Metadata of a first message that has no schema is an item of its own.
   void Start(std::shared_ptr<arrow::Buffer> first_metadata) {
@@ -108,9 +109,7 @@ class ItemSession : public std::enable_shared_from_this<ItemSession> {
 
  private:
   void Next() {
-    if (watch_) watch_->Begin();
     receiver_->ReadItem([self = shared_from_this()](auto item) {
-      if (self->watch_ && !self->watch_->End()) return self->open_->Finish(ClientGone());
       if (!item.ok()) return self->open_->Finish(item.status());
       self->OnItem(std::move(*item));
     });
@@ -131,7 +130,6 @@ class ItemSession : public std::enable_shared_from_this<ItemSession> {
 
   OpenCallPtr open_;
   std::shared_ptr<DataReceiver> receiver_;
-  std::shared_ptr<ClientWatch> watch_;  ///< what is read in a put; null in an exchange
   CallItemWriter writer_;
   std::unique_ptr<ItemHandler> handler_;
 };

@@ -38,8 +38,8 @@ arrow::Status AddStored(const OpenCall& open, const ListCriteria& criteria, Enco
   const NodeContext& node = *open.node;
   auto store = node.parts.registry->store();
   if (!store) return arrow::Status::OK();
-  // What the caller may not read does not count towards the limit either.
   if (!open.caller.permissions->MayReadAnythingBelow(criteria.prefix)) return arrow::Status::OK();
+  // What the caller may not read does not count towards the limit either.
   const bool sees_all = open.caller.permissions->allows_all();
   for (const auto& stored : store->List(criteria.prefix, sees_all ? limit : kMostFlights)) {
     if (static_cast<int64_t>(frames->size()) >= limit) break;

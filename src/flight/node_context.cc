@@ -39,7 +39,7 @@ std::shared_ptr<ClientWatch> WatchPut(const OpenCallPtr& open) {
              MakeError(ErrorCode::kTimeout,
                        "the client of the put neither sent a batch nor took an answer for " +
                            std::to_string(limit.count()) + " s (put_idle_sec of [server])",
-                       "Nothing was stored. Put again, and end the put when all is sent."));
+                       "Put again from the start, and end the put when all is sent."));
        }});
 }
 

@@ -44,7 +44,9 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
       : open_(std::move(open)),
         receiver_(std::move(receiver)),
         start_(std::move(start)),
-        watch_(WatchPut(open_)) {}
+        watch_(WatchPut(open_)) {
+    receiver_->SetWatch(watch_);
+  }
 
   /// A path is empty where a service takes the data.
   void StartPath(FlightPath path) {
@@ -81,10 +83,8 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
   /// Gives `take` what the client sends next, unless that is an error.
   template <typename Take>
   void ReadItem(Take take) {
-    watch_->Begin();
     receiver_->ReadItem(
         [self = shared_from_this(), take](arrow::Result<std::optional<StreamItem>> item) {
-          if (!self->watch_->End()) return self->Gone();
           if (!item.ok()) return self->Fail(item.status());
           take(std::move(*item));
         });
@@ -238,7 +238,7 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
     open_->Finish(status);
   }
 
-  /// Nothing comes of one that was overdue either: its call has ended with that.
+  /// So is one that was overdue, whose call has ended with that.
   void Gone() { Fail(MakeError(ErrorCode::kCommandCancelled, "the client of the put is gone")); }
 
   OpenCallPtr open_;
@@ -298,7 +298,7 @@ void PutByPath(const OpenCallPtr& open, std::shared_ptr<DataReceiver> receiver,
 }  // namespace
 
 void ServeDoPut(OpenCallPtr open) {
-  auto receiver = std::make_shared<DataReceiver>(open->call);
+  auto receiver = std::make_shared<DataReceiver>(*open);
   receiver->ReadStart([open, receiver](arrow::Result<ReceivedStart> start) {
     if (!start.ok()) return open->Finish(start.status());
     AfterSync(open, [open, receiver, start = std::move(*start)]() mutable {

@@ -133,7 +133,7 @@ arrow::Result<std::string> SecretResolver::Read(const SecretReference& reference
     it->second.reference = reference;
     it->second.due = DueAfter(value);
     it->second.secret = value;
-    RebuildRedactor(replaced_);
+    RebuildRedactor();
     woken_ = true;
     wake_.notify_all();
   }
@@ -148,8 +148,15 @@ void SecretResolver::MarkUnused() {
 
 void SecretResolver::ForgetUnused() {
   std::lock_guard lock(mutex_);
-  std::erase_if(entries_, [](const auto& entry) { return !entry.second.used; });
-  RebuildRedactor(replaced_);
+  for (auto it = entries_.begin(); it != entries_.end();) {
+    if (it->second.used) {
+      ++it;
+      continue;
+    }
+    Retire(it->second.secret);
+    it = entries_.erase(it);
+  }
+  RebuildRedactor();
 }
 
 std::optional<MonotonicTime> SecretResolver::DueAfter(const SecretValue& value) const {
@@ -181,11 +188,19 @@ std::optional<std::string> SecretResolver::Redact(std::string_view text) const {
   return redactor()->Redact(text);
 }
 
-void SecretResolver::RebuildRedactor(const std::vector<SecretValue>& also) {
+void SecretResolver::Retire(const SecretValue& value) {
+  // A file that is written to and fro must not push out the others.
+  const auto same = [&](const SecretValue& other) { return other.value == value.value; };
+  if (std::any_of(replaced_.begin(), replaced_.end(), same)) return;
+  replaced_.push_back(value);
+  if (replaced_.size() > options_.max_replaced) replaced_.pop_front();
+}
+
+void SecretResolver::RebuildRedactor() {
   std::vector<std::string> secrets;
-  secrets.reserve(entries_.size() + also.size());
+  secrets.reserve(entries_.size() + replaced_.size());
   for (const auto& [text, entry] : entries_) secrets.push_back(entry.secret.value);
-  for (const SecretValue& value : also) secrets.push_back(value.value);
+  for (const SecretValue& value : replaced_) secrets.push_back(value.value);
   auto next = std::make_shared<const Redactor>(std::move(secrets));
   std::lock_guard lock(redactor_mutex_);
   redactor_.swap(next);
@@ -204,12 +219,7 @@ std::optional<MonotonicTime> SecretResolver::RunDue() {
     if (stopping()) return std::nullopt;
   }
   for (Upkeep& upkeep : upkeeps_) KeepUp(&upkeep);
-  if (!changed.empty()) {
-    if (parts_.on_change) parts_.on_change(changed);
-    std::lock_guard lock(mutex_);
-    replaced_.clear();
-    RebuildRedactor({});
-  }
+  if (!changed.empty() && parts_.on_change) parts_.on_change(changed);
   return NextDue();
 }
 
@@ -262,10 +272,10 @@ SecretResolver::Outcome SecretResolver::Store(const std::string& text,
   entry.logged.reset();
   entry.due = DueAfter(*read);
   const bool is_new = read->value != entry.secret.value;
-  if (is_new) replaced_.push_back(entry.secret);
+  if (is_new) Retire(entry.secret);
   Wipe(&entry.secret.value);
   entry.secret = *read;
-  if (is_new) RebuildRedactor(replaced_);
+  if (is_new) RebuildRedactor();
   return is_new ? Outcome::kChanged : Outcome::kSame;
 }
 

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,6 +36,7 @@ struct SecretResolverOptions {
   /// Between log lines about one reference that keeps failing.
   std::chrono::milliseconds log_interval{60'000};
   size_t max_references = 10'000;  ///< more are refused: RESOURCE_EXHAUSTED
+  size_t max_replaced = 256;       ///< values not in use any more that are still redacted
 };
 
 /// What a resolver uses. All outlive it.
@@ -46,8 +48,7 @@ struct SecretResolverParts {
   Random* random = nullptr;
   Logger* logger = nullptr;  ///< may be null
   /// Is told which references have a new value, with no lock held, on the thread that found out.
-  /// `Resolve` gives the new values; the old ones are redacted until it returns. May be empty. Must
-  /// not throw.
+  /// `Resolve` gives the new values. May be empty. Must not throw.
   std::function<void(const std::set<std::string>&)> on_change;
 };
 
@@ -60,7 +61,8 @@ struct StaleSecret {
 
 /// Remembers each reference that was resolved, and reads it again when its source says so: a file
 /// that has changed, a lease that has ended. A reading that fails keeps the old value and is tried
-/// again.
+/// again. Values that were replaced or forgotten are still redacted, the newest of them: what was
+/// told of them may use them for as long as it lives.
 ///
 /// Thread-safe. After `Start`, one thread does the reading again, files first. A Vault out of reach
 /// holds it up by one reading's and one upkeep's deadline a turn, however many references wait for
@@ -90,8 +92,8 @@ class SecretResolver {
 
   /// Counts each reference as unused until it is resolved again.
   void MarkUnused();
-  /// Forgets each reference that was not resolved since `MarkUnused`: it is not read again, not
-  /// stale, and not redacted any more.
+  /// Forgets each reference that was not resolved since `MarkUnused`: it is not read again, and not
+  /// stale.
   void ForgetUnused();
 
   /// For health: what is stale, in the order of the references.
@@ -140,8 +142,10 @@ class SecretResolver {
   void KeepUp(Upkeep* upkeep);
   bool stopping() const;
   std::optional<MonotonicTime> NextDue() const;
-  /// Makes a new redactor of the current values and `also`. With the lock held.
-  void RebuildRedactor(const std::vector<SecretValue>& also);
+  /// The value is not current any more. With the lock held.
+  void Retire(const SecretValue& value);
+  /// Makes a new redactor of the current values and the retired ones. With the lock held.
+  void RebuildRedactor();
   std::shared_ptr<const Redactor> redactor() const;
 
   const SecretResolverOptions options_;
@@ -154,7 +158,7 @@ class SecretResolver {
   bool stopping_ = false;
   bool woken_ = false;
   std::map<std::string, Entry, std::less<>> entries_;  // by the reference's text
-  std::vector<SecretValue> replaced_;                  // redacted until on_change has returned
+  std::deque<SecretValue> replaced_;                   // newest last
 
   mutable std::mutex redactor_mutex_;  // last in the order of locks
   std::shared_ptr<const Redactor> redactor_;

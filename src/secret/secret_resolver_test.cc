@@ -260,7 +260,8 @@ TEST_F(SecretResolverTest, ForgetsWhatNobodyAsksForAnyMore) {
   clock_.Advance(seconds(60));
   resolver().RunDue();
   EXPECT_EQ(files_.reads_, reads + 1) << "only the one that is left";
-  EXPECT_EQ(resolver().Redact("kept-value gone-value"), "[secret] gone-value");
+  EXPECT_EQ(resolver().Redact("kept-value gone-value"), "[secret] [secret]")
+      << "who was told of it may use it still";
   EXPECT_FALSE(resolver().Resolve("file:/gone").ok()) << "it is as if it had never been there";
 }
 
@@ -339,7 +340,7 @@ TEST_F(SecretResolverTest, RedactsWhatItResolved) {
             "a [secret] b short not-a-secret");
 }
 
-TEST_F(SecretResolverTest, AnOldValueIsRedactedUntilItsUsersKnow) {
+TEST_F(SecretResolverTest, AnOldValueIsStillRedacted) {
   files_.values_["file:/a"] = "old-secret-value";
   Resolve("file:/a");
   files_.values_["file:/a"] = "new-secret-value";
@@ -350,8 +351,28 @@ TEST_F(SecretResolverTest, AnOldValueIsRedactedUntilItsUsersKnow) {
   clock_.Advance(seconds(10));
   resolver().RunDue();
   ASSERT_EQ(changes_.size(), 1u);
-  EXPECT_EQ(resolver().Redact("new-secret-value"), "[secret]");
-  EXPECT_EQ(resolver().Redact("old-secret-value"), std::nullopt);
+  EXPECT_EQ(resolver().Redact("old-secret-value new-secret-value"), "[secret] [secret]")
+      << "not everybody can take over a new value without a restart";
+}
+
+TEST_F(SecretResolverTest, OldValuesAreRedactedUpToALimit) {
+  options_.max_replaced = 2;
+  files_.values_["file:/a"] = "value-number-0";
+  Resolve("file:/a");
+  for (int i = 1; i <= 4; ++i) {
+    // Two that come again and again are two.
+    for (const int number : {i, i - 1, i}) {
+      files_.values_["file:/a"] = "value-number-" + std::to_string(number);
+      clock_.Advance(seconds(10));
+      resolver().RunDue();
+    }
+  }
+  for (const char* value : {"value-number-1", "value-number-2"}) {
+    EXPECT_EQ(resolver().Redact(value), std::nullopt) << value;
+  }
+  for (const char* value : {"value-number-3", "value-number-4"}) {
+    EXPECT_EQ(resolver().Redact(value), "[secret]") << value;
+  }
 }
 
 TEST_F(SecretResolverTest, ItsThreadReadsAgainAndStops) {

@@ -41,8 +41,8 @@ struct Configuration {
   std::unique_ptr<ModuleSet> modules;  ///< loaded, not registered
 };
 
-/// Reads, loads and checks; first of all, it forbids core dumps of this process unless they are
-/// wanted. Blocks. Nothing listens, and no module is started.
+/// Reads, loads and checks; before it loads modules and resolves secrets, it forbids core dumps of
+/// this process unless they are wanted. Blocks. Nothing listens, and no module is started.
 /// Errors: all that is wrong, one line for each problem, with its place and what to do.
 arrow::Result<Configuration> LoadConfiguration(const ConfigurationRequest& request);
 

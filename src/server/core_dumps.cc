@@ -52,7 +52,7 @@ arrow::Status ForbidCoreDumps() {
   return MakeError(
       ErrorCode::kInternalError,
       "A crash may leave secrets in a core dump: the system lets this process not set " + failed +
-          "; turn core dumps off for it (LimitCORE=0 of systemd, ulimit -c 0), or say "
+          "; turn core dumps off for it (LimitCORE=1 of systemd, one byte), or say "
           "that they are meant (core_dumps = true of [server])");
 }
 

@@ -252,6 +252,8 @@ void Node::MakeReload() {
   targets.server = server_.get();
   targets.http = http_.get();
   targets.problems = &problems_;
+  targets.clock = &clock_;
+  targets.slow_after = options_.module_start_timeout;
   reload_ = std::make_unique<NodeReload>(std::move(request_), std::move(sections_),
                                          std::move(tables_), std::move(targets));
 }
@@ -263,6 +265,7 @@ void Node::StartHousekeeping() {
                                         {kSweepInterval, [this] {
                                            tasks_->Sweep();
                                            log_->Tick();
+                                           reload_->Look();
                                          }}};
   if (options_.malloc_trim_interval.count() > 0) {
     const auto activity = [this] {

@@ -57,6 +57,9 @@ void Node::Measure() {
         options_.transport.max_connections);
   to.AddGaugeFunction("connections_open", "Connections of Flight clients that are open",
                       [this] { return ToDouble(server_->open_connections()); });
+  to.AddCounterFunction("connections_refused_total",
+                        "Connections closed because their clients sent more than they may",
+                        [this] { return ToDouble(server_->refused_connections()); });
   if (server_->tls_expiry()) {
     to.AddGaugeFunction("tls_certificate_expiry_timestamp_seconds",
                         "When the certificates of Flight's listener expire, in Unix time",

@@ -183,6 +183,7 @@ void ReadDispatcher(const Settings& settings, flight::DispatcherOptions* options
   options->put_idle_sec = GetSmallInt(settings, "put_idle_sec");
   options->cache_ttl_sec = settings.GetInt(kSection, "cache_ttl_sec");
   options->exchange_buffer_bytes = settings.GetInt(kSection, "exchange_buffer_bytes");
+  options->max_message_bytes = settings.GetInt(kSection, "max_message_bytes");
   options->command_limits.max_bytes = settings.GetInt(kSection, "max_command_bytes");
   options->command_limits.max_depth = GetSmallInt(settings, "max_command_depth");
 }

@@ -13,6 +13,8 @@ namespace longbow::server {
 namespace {
 
 constexpr char kFiles[] = "files";
+constexpr char kTold[] = "modules told";
+constexpr char kUnderWay[] = "reload";
 
 std::string Join(const std::vector<std::string>& names) {
   std::string joined;
@@ -63,9 +65,37 @@ void NodeReload::BeginStop() { stopping_ = true; }
 
 void NodeReload::WaitForEnd() { std::lock_guard lock(mutex_); }
 
+void NodeReload::BeginChange() {
+  std::lock_guard lock(look_mutex_);
+  changing_since_ = targets_.clock->Now();
+}
+
+void NodeReload::EndChange() {
+  std::lock_guard lock(look_mutex_);
+  changing_since_.reset();
+  if (is_slow_) targets_.problems->Set(kUnderWay, "");
+  is_slow_ = false;
+}
+
+void NodeReload::Look() {
+  const MonotonicTime now = targets_.clock->Now();
+  std::lock_guard lock(look_mutex_);
+  const bool slow = changing_since_ && now - *changing_since_ >= targets_.slow_after;
+  if (!slow || is_slow_ || stopping_) return;
+  is_slow_ = true;
+  const std::string busy = targets_.modules->busy();
+  const std::string problem =
+      "changed settings or secrets are still being taken over, and later ones wait for that; it "
+      "waits for " +
+      (busy.empty() ? "them to be read" : busy);
+  targets_.problems->Set(kUnderWay, problem);
+  logger().Warning(problem + "; where that never ends, only a restart does");
+}
+
 void NodeReload::ReadAgain() {
   std::lock_guard lock(mutex_);
   if (stopping_) return;
+  const UnderWay under_way(this);
   if (const arrow::Status reopened = targets_.log->Reopen(); !reopened.ok()) {
     logger().Error("The log's file could not be opened again; the old one stays in use",
                    {{"error", reopened.message()}});
@@ -75,7 +105,8 @@ void NodeReload::ReadAgain() {
       kFiles,
       read.ok()
           ? ""
-          : "the settings could not be read again, so the old ones are in use; the log says why");
+          : "the changed files of settings cannot be used, so the old settings are; the log says "
+            "why");
   if (!read.ok()) {
     logger().Error("The settings could not be read again, and stay as they are",
                    {{"error", read.status().message()}});
@@ -98,6 +129,7 @@ void NodeReload::TellRead(const Outcome& outcome) {
 void NodeReload::SecretsChanged() {
   std::lock_guard lock(mutex_);
   if (stopping_) return;
+  const UnderWay under_way(this);
   const Outcome outcome = Apply(tables_, Cause::kSecrets);
   if (stopping_) return;
   if (outcome.failed.empty()) {
@@ -161,8 +193,7 @@ arrow::Status NodeReload::ApplyHttp(const config::SettingTables& tables, const P
                         ResolveAll(tables, part.sections, targets_.secrets));
   if (targets_.http == nullptr) return arrow::Status::OK();
   ARROW_ASSIGN_OR_RAISE(std::string token, MakeHttpToken(settings));
-  targets_.http->ReplaceToken(std::move(token));
-  return arrow::Status::OK();
+  return targets_.http->ReplaceToken(std::move(token));
 }
 
 arrow::Status NodeReload::ApplyLog(const config::SettingTables& tables, const Part& part) {
@@ -171,7 +202,7 @@ arrow::Status NodeReload::ApplyLog(const config::SettingTables& tables, const Pa
   ARROW_ASSIGN_OR_RAISE(auto levels, MakeComponentLevels(settings));
   targets_.log->SetLevels(telemetry::ParseLogLevel(settings.GetString("log", "level")),
                           std::move(levels));
-  TellUnusedLevels(targets_.log);
+  if (tables != tables_) TellUnusedLevels(targets_.log);
   targets_.journal->Configure(ParseCallLines(settings.GetString("log", "calls")),
                               std::chrono::milliseconds(settings.GetInt("log", "slow_call_ms")));
   return arrow::Status::OK();
@@ -190,7 +221,15 @@ arrow::Status NodeReload::ApplyModules(const config::SettingTables& tables, cons
   told_.push_back(std::make_unique<const Settings>(std::move(settings)));
   const arrow::Status applied = targets_.modules->ApplySettings(*told_.back());
   if (told_.size() > 1) told_.pop_front();
-  return applied;
+  // All have been told, and what those use that threw is theirs to know: there is no way back.
+  targets_.problems->Set(
+      kTold, applied.ok() ? ""
+                          : "a module failed when it was told of changed settings or secrets, and "
+                            "may use old ones; the log says which");
+  if (!applied.ok()) {
+    logger().Error("Modules may use old settings or secrets", {{"error", applied.message()}});
+  }
+  return arrow::Status::OK();
 }
 
 }  // namespace longbow::server

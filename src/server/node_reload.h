@@ -8,13 +8,17 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <arrow/status.h>
+
+#include <longbow/clock.h>
 
 #include "flight/gate.h"
 #include "module/module_set.h"
@@ -39,6 +43,10 @@ struct ReloadTargets {
   transport::Server* server = nullptr;
   OperationsEndpoint* http = nullptr;  ///< may be null
   NodeProblems* problems = nullptr;
+  const Clock* clock = nullptr;
+  /// A change that takes longer holds up what comes after it, and is a problem of the node until it
+  /// has ended.
+  std::chrono::nanoseconds slow_after{0};
 };
 
 /// Thread-safe: one change at a time.
@@ -52,6 +60,9 @@ class NodeReload {
   void ReadAgain();
   /// A secret has a new value. Blocks, as long as a module does.
   void SecretsChanged();
+
+  /// Looks whether a change takes too long. For regular calls; does not block.
+  void Look();
 
   /// The node stops: from now on, nothing is taken over. Does not wait for what is under way.
   void BeginStop();
@@ -73,6 +84,20 @@ class NodeReload {
     std::vector<std::string> need_restart;
   };
 
+  /// A change that is under way.
+  class UnderWay {
+   public:
+    explicit UnderWay(NodeReload* reload) : reload_(reload) { reload_->BeginChange(); }
+    ~UnderWay() { reload_->EndChange(); }
+    UnderWay(const UnderWay&) = delete;
+    UnderWay& operator=(const UnderWay&) = delete;
+
+   private:
+    NodeReload* const reload_;
+  };
+
+  void BeginChange();
+  void EndChange();
   void AddPart(std::string name, std::string what, std::vector<std::string> sections,
                decltype(Part::apply) apply);
   enum class Cause { kSettings, kSecrets };
@@ -92,6 +117,9 @@ class NodeReload {
   const ReloadTargets targets_;
   std::vector<Part> parts_;
   std::atomic<bool> stopping_{false};
+  std::mutex look_mutex_;  // not held while anything is taken over
+  std::optional<MonotonicTime> changing_since_;
+  bool is_slow_ = false;  // `changing_since_` is too long ago
   std::mutex mutex_;
   config::SettingTables tables_;  // in use
   /// The last that modules were told, and the one before: they may look at it until they are told

@@ -5,6 +5,8 @@
 
 #include <openssl/crypto.h>
 
+#include <longbow/error.h>
+
 #include "http/status_page.h"
 
 namespace longbow::server {
@@ -48,9 +50,15 @@ arrow::Status OperationsEndpoint::Start(const http::HttpServerOptions& options) 
   return arrow::Status::OK();
 }
 
-void OperationsEndpoint::ReplaceToken(std::string token) {
+arrow::Status OperationsEndpoint::ReplaceToken(std::string token) {
   std::lock_guard lock(mutex_);
+  if (token.empty() != token_.empty()) {
+    return MakeError(ErrorCode::kBadArgument,
+                     token.empty() ? "to ask for no token any more (http.token) takes a restart"
+                                   : "to begin to ask for a token (http.token) takes a restart");
+  }
   token_ = std::move(token);
+  return arrow::Status::OK();
 }
 
 bool OperationsEndpoint::IsToken(std::string_view token) const {

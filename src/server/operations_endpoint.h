@@ -27,8 +27,9 @@ class OperationsEndpoint {
   arrow::Status Start(const http::HttpServerOptions& options);
   /// After `Start`.
   int port() const { return server_->port(); }
-  /// From now on; whether one is asked for at all is decided at the start.
-  void ReplaceToken(std::string token);
+  /// From now on. Errors: BAD_ARGUMENT where it is empty and the old one is not, or the other way
+  /// round: whether one is asked for at all is decided at the start.
+  arrow::Status ReplaceToken(std::string token);
 
  private:
   bool IsToken(std::string_view token) const;

@@ -31,7 +31,8 @@ class Variables {
  public:
   Variables(const Settings& settings, const std::map<std::string, std::string>& environment) {
     for (const auto& [name, value] : environment) {
-      if (name.starts_with("OTEL_")) all_.emplace(name, value);
+      // An empty one counts as not set.
+      if (name.starts_with("OTEL_") && !value.empty()) all_.emplace(name, value);
     }
     for (const auto& [setting, variable] : kSameVariables) {
       const std::string text = settings.GetString(kSection, setting);

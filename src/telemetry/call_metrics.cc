@@ -29,12 +29,12 @@ constexpr size_t kCustom = 1;
 
 using Count = std::atomic<int64_t>;
 
-// Counts order nothing else.
+// Counts order nothing else, except that of running calls: see `End`.
 void Add(Count* count, int64_t by) {
   if (by > 0) count->fetch_add(by, std::memory_order_relaxed);
 }
 
-int64_t Read(const Count& count) { return count.load(std::memory_order_relaxed); }
+int64_t Read(const Count& count) { return count.load(std::memory_order_acquire); }
 
 bool IsRefusal(ErrorCode code) {
   return code == ErrorCode::kBackpressure || code == ErrorCode::kNotReady ||
@@ -151,7 +151,6 @@ void CallMetrics::Waiting(int method, int change) {
 void CallMetrics::End(const FinishedCall& call) {
   Method* method = Find(call.method);
   if (method == nullptr) return;
-  method->running.fetch_sub(1, std::memory_order_relaxed);
   const size_t code = codes_->IndexOf(call.code);
   const bool is_first = method->by_code[code].fetch_add(1, std::memory_order_relaxed) == 0;
   if (is_first && code != kOk) ShowCode(method, code);
@@ -162,6 +161,8 @@ void CallMetrics::End(const FinishedCall& call) {
   Add(&method->received_rows, call.rows_in);
   Add(&method->sent_rows, call.rows_out);
   method->recent.Add(clock_->Now(), call.duration_sec);
+  // The last: who sees that it does not run any more finds it in all that was counted above.
+  method->running.fetch_sub(1, std::memory_order_release);
 }
 
 CallMetrics::MethodNow CallMetrics::now(int method) const {

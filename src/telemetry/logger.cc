@@ -151,9 +151,13 @@ class DescriptorLog : public Log {
   void WriteLine(const LogLine& line) noexcept {
     try {
       WriteEnded();
+      // Before it is cut for the memory of repeats.
+      const std::optional<std::string> hidden = Redact(line.message);
+      const LogLine safe{line.time, line.level, line.component,
+                         hidden ? std::string_view(*hidden) : line.message, line.fields};
       // Other lines are not limited: each finished call has its own.
-      if (line.level >= LogLevel::kWarning && max_repeats_ > 0 && !Admit(line)) return;
-      WriteNow(line);
+      if (line.level >= LogLevel::kWarning && max_repeats_ > 0 && !Admit(safe)) return;
+      WriteNow(safe);
     } catch (...) {
       // No memory for a line, or what redacts has failed: it is lost, the server goes on.
       lost_.fetch_add(1, std::memory_order_relaxed);
@@ -190,19 +194,21 @@ class DescriptorLog : public Log {
 
   void WriteNow(const LogLine& line) { output_->Write(Finish(line)); }
 
+  /// Empty: there is nothing to hide in it.
+  std::optional<std::string> Redact(std::string_view text) {
+    std::shared_lock lock(redact_mutex_);
+    return redact_ ? redact_(text) : std::nullopt;
+  }
+
+  /// Of a line whose message has nothing to hide any more.
   std::string Finish(const LogLine& line) {
-    std::optional<std::string> message;
     std::optional<LogFields> fields;
     {
       std::shared_lock lock(redact_mutex_);
-      if (redact_) {
-        message = redact_(line.message);
-        fields = RedactFields(line.fields);
-      }
+      if (redact_) fields = RedactFields(line.fields);
     }
-    std::string text = format_->Format({line.time, line.level, line.component,
-                                        message ? std::string_view(*message) : line.message,
-                                        fields ? *fields : line.fields});
+    std::string text = format_->Format(
+        {line.time, line.level, line.component, line.message, fields ? *fields : line.fields});
     text += '\n';
     return text;
   }

@@ -6,6 +6,7 @@
 #include "transport/connection_guard.h"
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -122,8 +123,11 @@ class Connections {
   /// True of connections that are not guarded.
   bool Take(Connection connection, std::string_view bytes) {
     const OpenPtr open = by_connection_.Find(connection);
-    return open == nullptr || open->meter.Take(bytes);
+    if (open == nullptr || open->meter.Take(bytes)) return true;
+    refused_.fetch_add(1, std::memory_order_relaxed);
+    return false;
   }
+  int64_t refused() const { return refused_.load(std::memory_order_relaxed); }
   void LetIn(const std::string& peer) {
     // Once is enough.
     const OpenPtr open = by_peer_.Take(peer);
@@ -146,6 +150,7 @@ class Connections {
 
   SharedMap<Connection, OpenPtr> by_connection_;
   SharedMap<std::string, OpenPtr> by_peer_;  // strangers
+  std::atomic<int64_t> refused_{0};
   std::mutex limits_mutex_;
   std::vector<std::pair<const ConnectionGuard*, ConnectionLimits>> limits_;
 };
@@ -164,6 +169,8 @@ Function Original(const char* name) {
 ConnectionGuard::ConnectionGuard(ConnectionLimits limits) { Connections::Get().Add(this, limits); }
 
 ConnectionGuard::~ConnectionGuard() { Connections::Get().Remove(this); }
+
+int64_t ConnectionGuard::refused() { return Connections::Get().refused(); }
 
 void ConnectionGuard::LetIn(const std::string& peer) { Connections::Get().LetIn(peer); }
 
@@ -198,8 +205,8 @@ using longbow::transport::Original;
                               GRPC_SLICE_LENGTH(bytes));
   if (!Connections::Get().Take(connection, text)) {
     gpr_log(GPR_ERROR,
-            "a client sent header fields much larger than max_metadata_bytes of [server], or a "
-            "large message before it was let in; its connection is closed");
+            "a client sent header fields much larger than max_metadata_bytes of [server], or many "
+            "messages or a large one before it was let in; its connection is closed");
     return absl::ResourceExhaustedError("More than this client may send");
   }
   return read(connection, bytes);

@@ -3,6 +3,7 @@
 #include <deque>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <arrow/buffer.h>
@@ -13,6 +14,7 @@
 #include <longbow/error.h>
 
 #include "transport/batch_checker.h"
+#include "transport/unpacked_bytes.h"
 
 namespace longbow::transport {
 namespace {
@@ -45,7 +47,8 @@ class MessageQueue final : public arrow::ipc::MessageReader {
 
 class IpcDecoder::Impl {
  public:
-  explicit Impl(arrow::MemoryPool* pool) {
+  Impl(arrow::MemoryPool* pool, int64_t max_unpacked_bytes)
+      : max_unpacked_bytes_(max_unpacked_bytes), unpacked_(max_unpacked_bytes) {
     options_.memory_pool = pool == nullptr ? arrow::default_memory_pool() : pool;
     // The caller's thread is a worker already; Arrow's own threads belong to the modules.
     options_.use_threads = false;
@@ -56,6 +59,7 @@ class IpcDecoder::Impl {
     auto parsed = arrow::ipc::Message::Open(message.header,
                                             message.body == nullptr ? no_body_ : message.body);
     if (!parsed.ok()) return Malformed(parsed.status().message());
+    ARROW_RETURN_NOT_OK(CheckUnpacked(**parsed));
     const arrow::ipc::MessageType type = (*parsed)->type();
     messages_->push_back(*std::move(parsed));
     if (reader_ == nullptr) {
@@ -102,6 +106,18 @@ class IpcDecoder::Impl {
     return batch;
   }
 
+  arrow::Status CheckUnpacked(const arrow::ipc::Message& message) {
+    const auto unpacked =
+        ReadUnpackedBytes(std::string_view(*message.metadata()), std::string_view(*message.body()));
+    if (!unpacked) return Malformed("A message's buffers do not lie within it.");
+    if (unpacked_.Take(*unpacked)) return arrow::Status::OK();
+    return MakeError(ErrorCode::kResourceExhausted,
+                     "A batch unpacks to more than the " + std::to_string(max_unpacked_bytes_) +
+                         " bytes that this server takes in one message; send smaller batches");
+  }
+
+  const int64_t max_unpacked_bytes_;
+  UnpackedSum unpacked_;
   arrow::ipc::IpcReadOptions options_ = arrow::ipc::IpcReadOptions::Defaults();
   const std::shared_ptr<MessageQueue::Messages> messages_ =
       std::make_shared<MessageQueue::Messages>();
@@ -110,7 +126,8 @@ class IpcDecoder::Impl {
   std::optional<BatchChecker> checker_;
 };
 
-IpcDecoder::IpcDecoder(arrow::MemoryPool* pool) : impl_(std::make_unique<Impl>(pool)) {}
+IpcDecoder::IpcDecoder(arrow::MemoryPool* pool, int64_t max_unpacked_bytes)
+    : impl_(std::make_unique<Impl>(pool, max_unpacked_bytes)) {}
 IpcDecoder::~IpcDecoder() = default;
 IpcDecoder::IpcDecoder(IpcDecoder&&) noexcept = default;
 IpcDecoder& IpcDecoder::operator=(IpcDecoder&&) noexcept = default;

@@ -2,6 +2,8 @@
 /// Turns received messages into batches. Trusts nothing of what clients send.
 #pragma once
 
+#include <cstdint>
+#include <limits>
 #include <memory>
 
 #include <arrow/result.h>
@@ -19,15 +21,18 @@ namespace longbow::transport {
 /// within their precision). For one thread at a time.
 class IpcDecoder {
  public:
-  /// `pool` is for what has to be decompressed; null: Arrow's default.
-  explicit IpcDecoder(arrow::MemoryPool* pool = nullptr);
+  /// `pool` is for what has to be decompressed; null: Arrow's default. `max_unpacked_bytes`: of a
+  /// message with compressed buffers, the dictionaries included that are kept for it.
+  explicit IpcDecoder(arrow::MemoryPool* pool = nullptr,
+                      int64_t max_unpacked_bytes = std::numeric_limits<int64_t>::max());
   ~IpcDecoder();
   IpcDecoder(IpcDecoder&&) noexcept;
   IpcDecoder& operator=(IpcDecoder&&) noexcept;
 
   /// The batch in a message that has a header; null where the message holds the schema or a
-  /// dictionary. Errors: BAD_ARGUMENT for what is malformed or out of order; after it only
-  /// destroying is left.
+  /// dictionary. Errors: BAD_ARGUMENT for what is malformed or out of order; RESOURCE_EXHAUSTED for
+  /// what would unpack to more than it may, which is not unpacked. After them only destroying is
+  /// left.
   arrow::Result<std::shared_ptr<arrow::RecordBatch>> Decode(const FlightDataMessage& message);
 
   /// The stream's schema; null before its message.

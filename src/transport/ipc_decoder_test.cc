@@ -5,6 +5,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <arrow/api.h>
@@ -15,6 +16,8 @@
 
 #include <longbow/error.h>
 #include <longbow/ipc_encoder.h>
+
+#include "transport/unpacked_bytes.h"
 
 namespace longbow::transport {
 namespace {
@@ -111,6 +114,74 @@ TEST(IpcDecoderTest, DecodesWhatTheEncoderMakes) {
       // Again, with what is known of the dictionaries.
       EXPECT_TRUE(decoder.Decode(messages.back()).ok());
     }
+  }
+}
+
+TEST(IpcDecoderTest, KnowsHowLargeAMessageBecomes) {
+  for (const auto compression : {WireCompression::kLz4, WireCompression::kZstd}) {
+    IpcEncoderOptions options;
+    options.compression = compression;
+    for (const auto& batch : Samples()) {
+      SCOPED_TRACE(batch->schema()->ToString());
+      for (const FlightDataMessage& message : Encode(batch, options)) {
+        const auto unpacked =
+            ReadUnpackedBytes(std::string_view(*message.header),
+                              message.body == nullptr ? "" : std::string_view(*message.body));
+        ASSERT_TRUE(unpacked.has_value());
+        // Cut anywhere, it is read without looking beyond it.
+        for (int64_t size = 0; size < message.header->size(); ++size) {
+          (void)ReadUnpackedBytes(std::string_view(*message.header).substr(0, size), "");
+        }
+      }
+    }
+  }
+}
+
+TEST(IpcDecoderTest, RefusesWhatUnpacksToTooMuch) {
+  constexpr int64_t kRows = 100'000;
+  const auto zeros = arrow::MakeArrayFromScalar(arrow::Int64Scalar(0), kRows).ValueOrDie();
+  const auto batch = arrow::RecordBatch::Make(arrow::schema({field("a", arrow::int64())}), kRows,
+                                              arrow::ArrayVector{zeros});
+  for (const auto compression : {WireCompression::kLz4, WireCompression::kZstd}) {
+    IpcEncoderOptions options;
+    options.compression = compression;
+    const auto messages = Encode(batch, options);
+    ASSERT_LT(messages[1].body->size(), kRows);
+    const auto decode = [&](int64_t limit) {
+      arrow::ProxyMemoryPool pool(arrow::default_memory_pool());
+      IpcDecoder decoder(&pool, limit);
+      EXPECT_TRUE(decoder.Decode(messages[0]).ok());
+      const arrow::Status status = decoder.Decode(messages[1]).status();
+      if (!status.ok()) {
+        EXPECT_LT(pool.max_memory(), kRows) << "it was not unpacked";
+      }
+      return status;
+    };
+    EXPECT_TRUE(decode(kRows * 8).ok());
+    EXPECT_EQ(ErrorCodeOf(decode(kRows * 8 - 1)), ErrorCode::kResourceExhausted);
+  }
+  // What is not compressed has been counted as it came.
+  IpcDecoder decoder(nullptr, 1);
+  for (const auto& message : Encode(batch)) EXPECT_TRUE(decoder.Decode(message).ok());
+}
+
+TEST(UnpackedSumTest, KeepsDictionariesUntilTheyAreReplaced) {
+  UnpackedSum sum(100);
+  const auto dictionary = [](int64_t id, int64_t bytes, bool adds = false) {
+    return UnpackedBytes{.bytes = bytes, .dictionary = id, .adds_to_dictionary = adds};
+  };
+  EXPECT_TRUE(sum.Take(dictionary(1, 60)));
+  EXPECT_TRUE(sum.Take({.bytes = 40}));
+  EXPECT_FALSE(sum.Take({.bytes = 41}));
+  EXPECT_TRUE(sum.Take({.bytes = 40})) << "batches are not kept";
+  EXPECT_TRUE(sum.Take(dictionary(1, 50))) << "takes the place of the old one";
+  EXPECT_TRUE(sum.Take(dictionary(2, 20)));
+  EXPECT_TRUE(sum.Take(dictionary(2, 20, /*adds=*/true)));
+  EXPECT_FALSE(sum.Take({.bytes = 11}));
+  EXPECT_FALSE(sum.Take(dictionary(2, 20, /*adds=*/true)));
+  UnpackedSum huge(std::numeric_limits<int64_t>::max());
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(huge.Take(dictionary(i, std::numeric_limits<int64_t>::max())), i == 0);
   }
 }
 

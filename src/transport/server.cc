@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <limits>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -40,8 +41,8 @@ constexpr int kMinClientPingMs = 10'000;
 // A call with more header fields than allowed gets an error as long as they are within so many
 // times the limit; beyond that its connection is closed, since gRPC keeps what it has read of them.
 constexpr int64_t kHeaderBlockFactor = 4;
-// Of gRPC's health service, which answers strangers.
-constexpr int64_t kMaxHealthCalls = 1000;
+// The frame that a client sends unless it is told otherwise (RFC 9113, 6.5.2).
+constexpr int64_t kFrameBytes = 16384;
 // How long clients that have no open call may take to say good-bye.
 constexpr std::chrono::milliseconds kGoodByeLimit{200};
 
@@ -117,6 +118,10 @@ void SetLimits(const ServerOptions& options, grpc::ServerBuilder* builder) {
   // client has sent all it has, the read ends just as if that message had never been.
   builder->SetMaxReceiveMessageSize(-1);
   builder->SetMaxSendMessageSize(-1);
+  // A compressed message becomes up to a thousand times larger in gRPC's hands, before anybody can
+  // ask who sends it or look at its size. Arrow's own compression is of buffers, and stays.
+  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder->SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder->AddChannelArgument(GRPC_ARG_HTTP2_WRITE_BUFFER_SIZE, ToInt(kWriteAheadBytes));
   builder->AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, options.max_metadata_bytes);
   if (options.max_concurrent_streams > 0) {
@@ -146,18 +151,27 @@ void SetConnectionRules(const ServerOptions& options, grpc::ServerBuilder* build
 }
 
 /// As HTTP/2 counts them (RFC 9113, 6.5.2), the fields that are gRPC's own left out.
-int64_t HeaderBytes(const CallContext::Headers& headers) {
+int64_t HeaderBytes(const std::multimap<grpc::string_ref, grpc::string_ref>& headers) {
   constexpr size_t kPerField = 32;
   size_t bytes = 0;
   for (const auto& [name, value] : headers) bytes += name.size() + value.size() + kPerField;
   return static_cast<int64_t>(bytes);
 }
 
+ConnectionLimits LimitsOfConnections(const ServerOptions& options) {
+  ConnectionLimits limits;
+  limits.max_block_bytes = kHeaderBlockFactor * options.max_metadata_bytes;
+  // Clients may fill their frames by half.
+  limits.max_block_frames =
+      std::max(limits.max_block_frames, ToInt(2 * limits.max_block_bytes / kFrameBytes));
+  return limits;
+}
+
 class GrpcServer final : public Server {
  public:
   GrpcServer(const ServerOptions& options, CallHandler* handler, Logger* logger)
       : grpc_log_(logger),
-        guard_({.max_block_bytes = kHeaderBlockFactor * options.max_metadata_bytes}),
+        guard_(LimitsOfConnections(options)),
         max_metadata_bytes_(options.max_metadata_bytes),
         host_(std::make_shared<CallHost>()),
         handler_(handler) {
@@ -226,6 +240,8 @@ class GrpcServer final : public Server {
   int64_t calls_begun() const override { return flight_calls_begun_.load(); }
   int64_t open_connections() const override { return CountConnections(ports_, unix_paths_); }
 
+  int64_t refused_connections() const override { return ConnectionGuard::refused(); }
+
   arrow::Status ReplaceTls(const TlsOptions& tls) override {
     if (tls_ == nullptr) {
       return MakeError(ErrorCode::kBadArgument,
@@ -265,24 +281,25 @@ class GrpcServer final : public Server {
     const std::string path = stream->context().method();
     const std::optional<Method> method = MethodOfPath(path);
     auto& open_calls = method ? open_flight_calls_ : open_other_calls_;
-    const int64_t open_before = open_calls.fetch_add(1, std::memory_order_relaxed);
+    open_calls.fetch_add(1, std::memory_order_relaxed);
     if (method) {
       flight_calls_begun_.fetch_add(1, std::memory_order_relaxed);
     }
-    auto call = ServerCall::Open(host_, std::move(stream), method.value_or(Method::kHandshake),
-                                 method.has_value());
-    if (HealthService::Has(path)) {
-      if (open_before >= kMaxHealthCalls) {
-        return call->Finish(MakeError(ErrorCode::kBackpressure,
-                                      "Too many calls of the health service are open; end watches "
-                                      "that are not needed"));
-      }
-      health_.Serve(path, std::move(call));
-    } else if (HeaderBytes(call->headers()) > max_metadata_bytes_) {
+    const bool is_health = HealthService::Has(path);
+    const int64_t max_header_bytes =
+        is_health ? std::min(max_metadata_bytes_, HealthService::kMaxHeaderBytes)
+                  : max_metadata_bytes_;
+    const bool oversized = HeaderBytes(stream->context().client_metadata()) > max_header_bytes;
+    auto call =
+        ServerCall::Open(host_, std::move(stream), method.value_or(Method::kHandshake),
+                         {.counted = method.has_value(), .keep_headers = !oversized && !is_health});
+    if (oversized) {
       call->Finish(MakeError(ErrorCode::kResourceExhausted,
                              "The call has more header fields than this server takes (" +
-                                 std::to_string(max_metadata_bytes_) +
-                                 " bytes); see max_metadata_bytes of [server]"));
+                                 std::to_string(max_header_bytes) + " bytes)" +
+                                 (is_health ? "" : "; see max_metadata_bytes of [server]")));
+    } else if (is_health) {
+      health_.Serve(path, std::move(call));
     } else if (!method) {
       call->Finish(MakeError(ErrorCode::kNotImplemented, "There is no method " + path));
     } else if (stopping_.load(std::memory_order_acquire)) {

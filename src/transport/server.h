@@ -78,6 +78,9 @@ class Server {
   virtual int64_t calls_begun() const = 0;
   /// Connections that are open now. May take a millisecond.
   virtual int64_t open_connections() const = 0;
+  /// Connections that were closed because their clients sent more than they may: header fields far
+  /// beyond the limit, or messages before they were let in.
+  virtual int64_t refused_connections() const = 0;
   /// Connections that come from now on see this identity; open ones go on. Errors: BAD_ARGUMENT for
   /// texts that do not fit together, and where it would turn TLS, or asking for certificates of
   /// clients, on or off; the old identity stays then.

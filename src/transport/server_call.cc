@@ -98,8 +98,8 @@ std::string ArrowStatusNumber(const arrow::Status& status) {
 
 std::shared_ptr<Call> ServerCall::Open(std::shared_ptr<CallHost> host,
                                        std::unique_ptr<RpcStream> stream, Method method,
-                                       bool counted) {
-  auto* call = new ServerCall(std::move(host), std::move(stream), method, counted);
+                                       ServerCallOptions options) {
+  auto* call = new ServerCall(std::move(host), std::move(stream), method, options);
   return std::shared_ptr<Call>(call, [](Call* c) { static_cast<ServerCall*>(c)->HandleDropped(); });
 }
 
@@ -108,25 +108,27 @@ void ServerCall::Serve(const std::shared_ptr<Call>& call, CallHandler* handler) 
 }
 
 ServerCall::ServerCall(std::shared_ptr<CallHost> host, std::unique_ptr<RpcStream> stream,
-                       Method method, bool counted)
+                       Method method, ServerCallOptions options)
     : host_(std::move(host)),
       method_(method),
-      counted_(counted),
+      counted_(options.counted),
       principal_(host_->anonymous),
       stream_(std::move(stream)) {
   stream_->Listen(this);
-  TakeRequestMetadata();
+  TakeRequestMetadata(options.keep_headers);
   stream_->context().AddInitialMetadata(std::string(kRequestIdHeader), request_id_);
   if (!counted_) return;
   BeginTrace();
   if (host_->observer != nullptr) host_->observer->OnBegin(method_);
 }
 
-void ServerCall::TakeRequestMetadata() {
+void ServerCall::TakeRequestMetadata(bool keep_headers) {
   const grpc::GenericServerContext& context = stream_->context();
-  for (const auto& [name, value] : context.client_metadata()) {
-    headers_.emplace(std::string(name.data(), name.size()),
-                     std::string(value.data(), value.size()));
+  if (keep_headers) {
+    for (const auto& [name, value] : context.client_metadata()) {
+      headers_.emplace(std::string(name.data(), name.size()),
+                       std::string(value.data(), value.size()));
+    }
   }
   grpc_peer_ = context.peer();
   peer_ = DecodePercent(grpc_peer_);

@@ -60,11 +60,17 @@ struct ReadMessage {
   grpc::ByteBuffer buffer;
 };
 
+struct ServerCallOptions {
+  bool counted = true;       ///< it is one of Flight's
+  bool keep_headers = true;  ///< false: nobody needs them, or they are too many to be held
+};
+
 class ServerCall final : public Call, private RpcStream::Listener, private RequestWatch::Waiter {
  public:
-  /// A new call, and the handle to it for the handler. `counted`: it is one of Flight's.
+  /// A new call, and the handle to it for the handler.
   static std::shared_ptr<Call> Open(std::shared_ptr<CallHost> host,
-                                    std::unique_ptr<RpcStream> stream, Method method, bool counted);
+                                    std::unique_ptr<RpcStream> stream, Method method,
+                                    ServerCallOptions options);
 
   /// Gives a call that `Open` made to its handler, from which no exception may pass: other calls
   /// live on the same thread.
@@ -103,7 +109,7 @@ class ServerCall final : public Call, private RpcStream::Listener, private Reque
   enum class Request { kNotAskedFor, kAwaited, kRead };
 
   ServerCall(std::shared_ptr<CallHost> host, std::unique_ptr<RpcStream> stream, Method method,
-             bool counted);
+             ServerCallOptions options);
   ~ServerCall() override = default;
 
   // RpcStream::Listener
@@ -115,7 +121,7 @@ class ServerCall final : public Call, private RpcStream::Listener, private Reque
   // RequestWatch::Waiter
   void OnRequestOverdue() override;
 
-  void TakeRequestMetadata();
+  void TakeRequestMetadata(bool keep_headers);
   void BeginTrace();
   void Count(const Frame& frame);
   /// Tells the observer, and ends the span.

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.client import Client
 from tests.e2e.data_files import write_data_files
+from tests.e2e.flooding import IDLE_CLIENTS
 from tests.e2e.marked_secrets import Place, VaultProcess, fill
 from tests.e2e.operations import module_path, with_modules
 from tests.e2e.server import LongbowServer
@@ -99,6 +100,27 @@ def limited(make_server: MakeServer) -> Iterator[MakeLimited]:
     yield begin
     for client in clients:
         client.close()
+
+
+@pytest.fixture(scope="module")
+def flooded() -> Iterator[LongbowServer]:
+    """A server with HTTP, room for all these connections, and little patience with slow requests."""
+    server = LongbowServer(
+        {
+            "server": {
+                "max_connections": IDLE_CLIENTS + 1000,
+                "malloc_trim_interval_sec": 1,
+                "shutdown_grace_sec": 1,
+            },
+            "http": {"port": 0, "request_timeout_sec": 3},
+            "log": {"calls": "none"},
+        }
+    )
+    try:
+        yield server.start()
+        server.stop()
+    finally:
+        server.kill()
 
 
 @pytest.fixture

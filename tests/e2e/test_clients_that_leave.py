@@ -20,7 +20,7 @@ from tests.e2e.operations import Metrics, http_get, module_path, stubborn, with_
 from tests.e2e.raw_grpc import FLIGHT
 from tests.e2e.server import LongbowServer
 from tests.e2e.test_hostile import flight_data, ipc_parts
-from tests.e2e.test_lifecycle import ALIVE
+from tests.e2e.test_lifecycle import ALIVE, Background, states
 
 DEADLINE_EXCEEDED = 4
 ENDLESS_OVER_INPUT = sql(
@@ -163,3 +163,26 @@ def test_who_has_been_told_of_a_task_may_leave(
     (task,) = client.tasks()
     assert rows(client.get({"task": task["task"]})) == [(1,), (2,)]
     second.close()
+
+
+@pytest.mark.parametrize("method", ["PollFlightInfo", "GetFlightInfo"])
+def test_one_that_joined_and_leaves_takes_nothing_away(
+    served: tuple[LongbowServer, Client], tmp_path: Path, method: str
+) -> None:
+    """What another's command waits for goes on, whoever has asked for the same and left."""
+    server, client = served
+    go = tmp_path / "go"
+    inner = stubborn(untilFile=str(go), sink={"cache": True})
+    asking = Background(
+        lambda: client.info(sql("SELECT count(*) AS n FROM a", {"a": {"command": inner}}))
+    )
+    eventually("both tasks run", lambda: states(client) == ["STARTING", "STARTING"])
+    message = descriptor_of(inner).serialize()
+    joining = Leaver(method, "info", (message,), sends_all=True, has_task=True)
+    raw = joining.begin(server, x_longbow_wait_ms="600000")
+    eventually("it waits, too", lambda: Metrics(server.http)("calls_running", kind="info") == 2)
+    raw.close()
+    eventually("it has gone", lambda: Metrics(server.http)("calls_running", kind="info") == 1)
+    assert states(client) == ["STARTING", "STARTING"]
+    go.touch()
+    assert rows(client.get(asking.result())) == [(2,)]

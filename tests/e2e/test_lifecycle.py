@@ -341,6 +341,24 @@ def test_reloads_come_one_at_a_time_and_none_is_lost(
     assert said(server, READ_AGAIN) == 3
 
 
+def test_a_reload_that_takes_too_long_is_a_problem(
+    slow_reload: Callable[..., tuple[LongbowServer, Path]],
+) -> None:
+    server, go = slow_reload(module_start_timeout_sec=1)
+    eventually("health tells", lambda: health(server.http)["problems"])
+    told = health(server.http)
+    assert told["status"] == "DEGRADED"
+    (problem,) = told["problems"]
+    assert "later ones wait" in problem
+    assert "the module settings_slow to take over settings" in problem
+    (line,) = server.log("warning")
+    assert line["message"].startswith(problem)
+    go.touch()
+    eventually("it has ended", lambda: health(server.http)["status"] == "OK")
+    signalled(server)
+    assert server.wait() == 0, server.stderr
+
+
 def test_it_stops_in_order_once_a_reload_has_ended(
     slow_reload: Callable[..., tuple[LongbowServer, Path]],
 ) -> None:

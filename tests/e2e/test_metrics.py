@@ -269,17 +269,17 @@ def when_tasks_moved(http: str, before: Exposition, expected: dict[Labels, float
     """Waits until exactly these tasks have ended, and nothing is left of them."""
     seen: dict[Labels, float] = {}
 
-    def check() -> Exposition | None:
+    def check() -> bool:
         nonlocal seen
-        now = Exposition(http)
-        seen = tasks_moved(now, before)
-        return now if seen == expected else None
+        seen = tasks_moved(Exposition(http), before)
+        return seen == expected
 
     try:
-        found: Exposition = eventually("these tasks have ended", check, 20)
+        eventually("these tasks have ended", check, 20)
     except AssertionError:
         raise AssertionError(f"{seen} have ended, and not {expected}") from None
-    return found
+    # Asked again, as in `settled`.
+    return Exposition(http)
 
 
 def ended(service: str, outcome: str) -> Labels:

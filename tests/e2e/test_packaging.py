@@ -213,7 +213,7 @@ def test_the_unit_fits_the_program() -> None:
     [limit] = directives("TimeoutStopSec")
     assert int(limit) > int(grace[1]) + 1
     assert directives("ExecReload") == ["/bin/kill -HUP $MAINPID"]
-    assert directives("LimitCORE") == ["0"]
+    assert directives("LimitCORE") == ["1"]
 
 
 # The image.

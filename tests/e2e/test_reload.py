@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,9 @@ from tests.e2e.certificates import replace_file
 from tests.e2e.client import eventually
 from tests.e2e.conftest import MakeServer
 from tests.e2e.errors import Code, expect_error
-from tests.e2e.operations import health
+from tests.e2e.operations import health, module_path, with_modules
 from tests.e2e.secure_client import SecureClient, gets_in
-from tests.e2e.server import LongbowServer
+from tests.e2e.server import PATIENCE_SEC, LongbowServer
 from tests.e2e.test_tls import (
     SEEN_WITHIN_SEC,
     TOKENS,
@@ -135,3 +137,55 @@ def test_a_secret_that_is_no_longer_named_is_no_problem(
     assert problems(server) == []
     assert gets_in(server.uri, TOKENS["third"], files.authority)
     assert not gets_in(server.uri, TOKENS["first"], files.authority)
+
+
+HTTP_TOKEN = "http-0123456789abcdef"
+
+
+def asked(server: LongbowServer, token: str = "") -> int:
+    """The status of `/health`, with that token."""
+    request = urllib.request.Request(server.http + "health")
+    if token:
+        request.add_header("Authorization", f"Bearer {token}")
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SEC) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("had_token", [False, True])
+def test_whether_http_asks_for_a_token_takes_a_restart(
+    make_server: MakeServer, had_token: bool
+) -> None:
+    """It says so, instead of leaving the operator to believe that the endpoint is closed."""
+    with_token = {"http": {"port": 0, "token": HTTP_TOKEN}}
+    server = make_server(with_token if had_token else {"http": {"port": 0}})
+    text = server.settings_file.read_text(encoding="utf-8")
+    line = f'token = "{HTTP_TOKEN}"\n'
+    changed = text.replace(line, "") if had_token else text.replace("[http]\n", "[http]\n" + line)
+    assert changed != text
+    server.settings_file.write_text(changed, encoding="utf-8")
+    reload(server)
+    (error,) = [e for e in server.log("error") if "cannot be used" in e["message"]]
+    assert error["part"] == "http"
+    assert "takes a restart" in error["error"]
+    token = HTTP_TOKEN if had_token else ""
+    assert asked(server, token) == 200, "as before"
+    assert asked(server) == (401 if had_token else 200)
+    server.settings_file.write_text(text, encoding="utf-8")
+    reload(server)
+    assert asked(server, token) == 200
+
+
+def test_a_module_that_fails_to_take_over_is_a_problem(make_server: MakeServer) -> None:
+    """The others have what is new, so that nobody is told the old again."""
+    modules = with_modules("sql", module_path("settings_throws"))
+    server = make_server({"http": {"port": 0}}, arguments=modules)
+    reload(server)
+    (problem,) = problems(server)
+    assert problem.startswith("a module failed when it was told of changed settings")
+    (error,) = server.log("error")
+    assert "settings_throws" in error["error"]
+    (line,) = [e for e in server.log("info") if e["message"] == "The settings were read again"]
+    assert "not_used" not in line

@@ -145,7 +145,7 @@ def test_a_put_whose_client_stalls_loses_its_place(limited: MakeLimited, batches
         "it has ended",
         lambda: Metrics(server.http)("rpc_calls_total", method="DoPut", code="TIMEOUT") == 1,
     )
-    assert Metrics(server.http)("calls_running", kind="put") == 0
+    eventually("its place is free", lambda: Metrics(server.http)("calls_running", kind="put") == 0)
     assert client.paths() == []
 
 

@@ -22,6 +22,7 @@
 #define FAULT_START_SLOW 9
 #define FAULT_STOP_HANGS 10
 #define FAULT_SETTINGS_SLOW 11
+#define FAULT_SETTINGS_THROWS 12
 
 #if FAULT == FAULT_IDENTITY
 #undef LONGBOW_BUILD_IDENTITY
@@ -99,6 +100,8 @@ class FaultyModule : public longbow::Module {
     logger_->Info("apply " MODULE_NAME);
     WaitForFile("LONGBOW_TEST_SETTINGS_FILE");
     logger_->Info("applied " MODULE_NAME);
+#elif FAULT == FAULT_SETTINGS_THROWS
+    throw std::runtime_error("no coffee");
 #endif
   }
 
