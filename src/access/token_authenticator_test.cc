@@ -1,6 +1,8 @@
 #include "access/token_authenticator.h"
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <string>
 #include <thread>
 #include <vector>
@@ -127,6 +129,29 @@ TEST(TokenAuthenticator, HasALimit) {
   EXPECT_EQ(Ask(*tokens, "token-number-101023").ValueOrDie()->name, "t1023");
   many["one-more"] = "token-one-too-many";
   EXPECT_EQ(ErrorCodeOf(tokens->Replace(many)), ErrorCode::kBadArgument);
+}
+
+// With a comparison that ended at the first match, the last one would take ten times as long.
+TEST(TokenAuthenticator, TakesAsLongForEachToken) {
+  Tokens many;
+  for (size_t i = 0; i < TokenAuthenticator::kMaxTokens; ++i) {
+    many["t" + std::to_string(10000 + i)] = "token-number-" + std::to_string(10000 + i);
+  }
+  auto tokens = Make(many);
+  const std::vector<std::string> asked = {"token-number-10000", "token-number-11023",
+                                          "token-number-unknown"};
+  // The fastest of many: what else the machine does only adds to it.
+  std::vector<std::chrono::nanoseconds> fastest(asked.size(), std::chrono::hours(1));
+  for (int round = 0; round < 500; ++round) {
+    for (size_t i = 0; i < asked.size(); ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      (void)Ask(*tokens, asked[i]);
+      fastest[i] =
+          std::min<std::chrono::nanoseconds>(fastest[i], std::chrono::steady_clock::now() - begin);
+    }
+  }
+  const auto [least, most] = std::minmax_element(fastest.begin(), fastest.end());
+  EXPECT_LT(*most, 2 * *least);
 }
 
 TEST(TokenAuthenticator, ReplacedTokensCountAtOnce) {

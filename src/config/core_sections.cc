@@ -128,7 +128,8 @@ void AddCalls(std::vector<SettingSpec>* to) {
                         "A call whose client does not send its first message for so long ends with "
                         "TIMEOUT."));
   to->push_back(Seconds("exchange_idle_sec", 60, {1, 86400},
-                        "An exchange whose client sends nothing for so long ends with TIMEOUT."));
+                        "An exchange whose client sends nothing for so long while the node waits "
+                        "for it, or does not take what a module answers, ends with TIMEOUT."));
   to->push_back(
       Seconds("put_idle_sec", 300, {1, 86400},
               "A put whose client completes no message for so long, or does not take its "

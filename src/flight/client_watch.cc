@@ -19,6 +19,12 @@ void ClientWatch::Begin() {
   if (timer_ == 0) ScheduleLocked(now + parts_.limit);
 }
 
+void ClientWatch::Restart() {
+  const MonotonicTime now = parts_.clock->Now();
+  std::lock_guard lock(mutex_);
+  if (waits_since_) waits_since_ = now;
+}
+
 bool ClientWatch::End() {
   {
     std::lock_guard lock(mutex_);

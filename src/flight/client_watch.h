@@ -35,6 +35,8 @@ class ClientWatch : public std::enable_shared_from_this<ClientWatch> {
 
   /// From now on it is the client's turn.
   void Begin();
+  /// The client has done something else: a wait that is under way begins anew.
+  void Restart();
   /// It is the node's. False where the client was overdue: `on_overdue` has run.
   bool End();
 

@@ -41,6 +41,20 @@ TEST_F(ClientWatchTest, AWaitThatIsTooLongIsTold) {
   EXPECT_FALSE(watch_->End());
 }
 
+TEST_F(ClientWatchTest, AWaitBeginsAnewWhenTheClientDoesSomethingElse) {
+  watch_->Restart();
+  Pass(seconds(20));
+  EXPECT_EQ(overdue_, 0) << "there is no wait";
+  watch_->Begin();
+  for (int i = 0; i < 5; ++i) {
+    Pass(seconds(9));
+    watch_->Restart();
+  }
+  EXPECT_EQ(overdue_, 0);
+  Pass(seconds(10));
+  EXPECT_EQ(overdue_, 1);
+}
+
 TEST_F(ClientWatchTest, EachWaitCountsForItself) {
   for (int i = 0; i < 10; ++i) {
     watch_->Begin();

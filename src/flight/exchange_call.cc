@@ -36,7 +36,8 @@ class ExchangeInput : public arrow::RecordBatchReader,
         receiver_(std::move(receiver)),
         schema_(receiver_->schema()),
         limit_bytes_(open->node->options.exchange_buffer_bytes),
-        idle_(std::chrono::seconds(open->node->options.exchange_idle_sec)) {}
+        idle_(std::chrono::seconds(open->node->options.exchange_idle_sec)),
+        first_watch_(WatchClient(open)) {}
 
   /// After `first` was run, and if `CheckStart` finds nothing wrong.
   std::shared_ptr<arrow::Schema> schema() const override { return schema_; }
@@ -52,9 +53,10 @@ class ExchangeInput : public arrow::RecordBatchReader,
   }
 
   /// Runs `first` once there is something to read, or nothing will come: until then no thread is
-  /// taken.
+  /// taken. A client that sends nothing for too long ends its call, and `first` is not run.
   void Start(std::function<void()> first) {
     first_ = std::move(first);
+    first_watch_->Begin();
     ReadOn();
   }
 
@@ -65,7 +67,8 @@ class ExchangeInput : public arrow::RecordBatchReader,
       if (!changed_.wait_for(lock, idle_,
                              [this] { return !batches_.empty() || at_end_ || !error_.ok(); })) {
         return MakeError(ErrorCode::kTimeout, "the client of the exchange sent nothing for " +
-                                                  std::to_string(idle_.count()) + " s");
+                                                  std::to_string(idle_.count()) +
+                                                  " s (exchange_idle_sec of [server])");
       }
       if (batches_.empty()) {
         batch->reset();
@@ -117,7 +120,7 @@ class ExchangeInput : public arrow::RecordBatchReader,
     }
     changed_.notify_all();
     if (read_on) ReadOn();
-    if (first) first();
+    if (first && first_watch_->End()) first();
   }
 
   OpenCallPtr open_;
@@ -125,6 +128,7 @@ class ExchangeInput : public arrow::RecordBatchReader,
   std::shared_ptr<arrow::Schema> schema_;
   int64_t limit_bytes_;
   std::chrono::seconds idle_;
+  std::shared_ptr<ClientWatch> first_watch_;  // of the first batch; then, of who reads
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<std::shared_ptr<arrow::RecordBatch>> batches_;

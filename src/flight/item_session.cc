@@ -26,9 +26,13 @@ bool IsPut(const transport::Call& call) { return call.method() == transport::Met
 /// Writes while the caller waits. A write that is under way ends when the call does.
 class CallItemWriter : public ItemWriter {
  public:
-  /// \param watch of a put; null: the client may take its time
-  CallItemWriter(std::shared_ptr<transport::Call> call, std::shared_ptr<ClientWatch> watch)
-      : call_(std::move(call)), watch_(std::move(watch)), is_put_(IsPut(*call_)) {}
+  /// \param reads watches what the same client sends: one that takes what it is told is there
+  CallItemWriter(std::shared_ptr<transport::Call> call, std::shared_ptr<ClientWatch> watch,
+                 std::shared_ptr<ClientWatch> reads)
+      : call_(std::move(call)),
+        watch_(std::move(watch)),
+        reads_(std::move(reads)),
+        is_put_(IsPut(*call_)) {}
 
   arrow::Status Begin(const std::shared_ptr<arrow::Schema>& schema) override {
     std::lock_guard order(order_);
@@ -64,7 +68,7 @@ class CallItemWriter : public ItemWriter {
   arrow::Status WriteAll(std::vector<Frame> frames) {
     for (auto& frame : frames) {
       auto pending = std::make_shared<Pending>();
-      if (watch_) watch_->Begin();
+      watch_->Begin();
       call_->Write(std::move(frame), transport::WriteHint::kFlush, [pending](bool ok) {
         std::lock_guard lock(pending->mutex);
         pending->result = ok ? 1 : 0;
@@ -72,14 +76,16 @@ class CallItemWriter : public ItemWriter {
       });
       std::unique_lock lock(pending->mutex);
       pending->done.wait(lock, [&] { return pending->result >= 0; });
-      const bool in_time = !watch_ || watch_->End();
+      const bool in_time = watch_->End();
       if (pending->result == 0 || !in_time) return ClientGone();
+      reads_->Restart();
     }
     return arrow::Status::OK();
   }
 
   std::shared_ptr<transport::Call> call_;
   std::shared_ptr<ClientWatch> watch_;
+  std::shared_ptr<ClientWatch> reads_;
   bool is_put_;
   std::mutex order_;
   std::unique_ptr<ItemEncoder> encoder_;
@@ -92,9 +98,10 @@ class ItemSession : public std::enable_shared_from_this<ItemSession> {
               std::unique_ptr<ItemHandler> handler)
       : open_(std::move(open)),
         receiver_(std::move(receiver)),
-        writer_(open_->call, IsPut(*open_->call) ? WatchPut(open_) : nullptr),
+        watch_(WatchClient(open_)),
+        writer_(open_->call, WatchClient(open_), watch_),
         handler_(std::move(handler)) {
-    if (IsPut(*open_->call)) receiver_->SetWatch(WatchPut(open_));
+    receiver_->SetWatch(watch_);
   }
 
   /// Metadata of a first message that has no schema is an item of its own.
@@ -130,6 +137,7 @@ class ItemSession : public std::enable_shared_from_this<ItemSession> {
 
   OpenCallPtr open_;
   std::shared_ptr<DataReceiver> receiver_;
+  std::shared_ptr<ClientWatch> watch_;  ///< what it sends
   CallItemWriter writer_;
   std::unique_ptr<ItemHandler> handler_;
 };

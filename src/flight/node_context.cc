@@ -27,19 +27,21 @@ arrow::Status CheckMemory(const NodeContext& node) {
       "node");
 }
 
-std::shared_ptr<ClientWatch> WatchPut(const OpenCallPtr& open) {
+std::shared_ptr<ClientWatch> WatchClient(const OpenCallPtr& open) {
   const NodeContext& node = *open->node;
-  const std::chrono::seconds limit(node.options.put_idle_sec);
+  const bool is_put = open->call->method() == transport::Method::kDoPut;
+  const std::chrono::seconds limit(is_put ? node.options.put_idle_sec
+                                          : node.options.exchange_idle_sec);
   return ClientWatch::Make(
       {.limit = limit,
        .clock = node.parts.clock,
        .timer = node.parts.timer,
-       .on_overdue = [open, limit] {
-         open->Finish(
-             MakeError(ErrorCode::kTimeout,
-                       "the client of the put neither sent a batch nor took an answer for " +
-                           std::to_string(limit.count()) + " s (put_idle_sec of [server])",
-                       "Put again from the start, and end the put when all is sent."));
+       .on_overdue = [open, limit, what = std::string(is_put ? "put" : "exchange")] {
+         open->Finish(MakeError(
+             ErrorCode::kTimeout,
+             "the client of the " + what + " neither sent a message nor took an answer for " +
+                 std::to_string(limit.count()) + " s (" + what + "_idle_sec of [server])",
+             "Begin the " + what + " again, and end it when all is sent."));
        }});
 }
 

@@ -63,9 +63,9 @@ using OpenCallPtr = std::shared_ptr<OpenCall>;
 /// Of work that would take memory which the node does not have. Errors: BACKPRESSURE.
 arrow::Status CheckMemory(const NodeContext& node);
 
-/// Watches the client of a put: where it keeps the node waiting for too long, the call ends with
-/// TIMEOUT, and with that what is read or written.
-std::shared_ptr<ClientWatch> WatchPut(const OpenCallPtr& open);
+/// Watches the client of a put or an exchange: where it keeps the node waiting for too long, the
+/// call ends with TIMEOUT, and with that what is read or written.
+std::shared_ptr<ClientWatch> WatchClient(const OpenCallPtr& open);
 
 /// Runs what may throw, as modules' code may: an exception becomes INTERNAL_ERROR, and its text
 /// goes to the log alone.

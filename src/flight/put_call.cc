@@ -44,7 +44,7 @@ class PutSession : public std::enable_shared_from_this<PutSession> {
       : open_(std::move(open)),
         receiver_(std::move(receiver)),
         start_(std::move(start)),
-        watch_(WatchPut(open_)) {
+        watch_(WatchClient(open_)) {
     receiver_->SetWatch(watch_);
   }
 

@@ -448,6 +448,18 @@ def code_of(call: Callable[[], Any]) -> int:
     return 0
 
 
+def test_results_that_may_be_read_again(limited: MakeLimited) -> None:
+    server, client = limited(task_repeatable_bytes=4 * MiB)
+    assert Metrics(server.http)("results_repeatable_limit_bytes") == 4 * MiB
+    held = held_result(client, 3 * MiB)
+    assert 3 * MiB <= Metrics(server.http)("results_repeatable_bytes") <= 4 * MiB
+    with expect_error(Code.RESOURCE_EXHAUSTED, message="repeatable results"):
+        held_result(client, 2 * MiB)
+    # The first one is as it was, and so is what is read once.
+    assert read_away(client, held) == 3 * MiB // 8
+    assert read_away(client, client.info(sql("SELECT range AS x FROM range(1000000)"))) == 1_000_000
+
+
 def test_above_the_high_mark_of_memory_new_work_is_refused(limited: MakeLimited) -> None:
     high = 400 * MiB
     server, client = limited(memory_high_bytes=high, memory_critical_bytes=8 << 30)

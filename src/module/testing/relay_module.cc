@@ -1,8 +1,11 @@
 // A module for the tests of traces and logs: its service `relay` has another node run a command, as
-// part of the trace of the task that asks; and its raw action `Fall` throws, which none may.
+// part of the trace of the task that asks; its raw action `Fall` throws, which none may; and its
+// raw exchange is an echo.
+#include <chrono>
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -69,6 +72,37 @@ class RelayService : public longbow::Service {
   longbow::ServiceDescription description_;
 };
 
+/// Sends back what comes, and `push` more of it one after the other, with a pause before each.
+class Echo : public longbow::ItemHandler {
+ public:
+  ~Echo() override {
+    if (pusher_.joinable()) pusher_.join();
+  }
+  arrow::Status OnItem(longbow::StreamItem item, longbow::ItemWriter& writer) override {
+    if (item.app_metadata != nullptr && item.app_metadata->ToString() == "push") {
+      pusher_ = std::thread([&writer, item] {
+        for (int i = 0; i < kPushed; ++i) {
+          std::this_thread::sleep_for(kPause);
+          if (!writer.Write(item).ok()) return;
+        }
+      });
+      return arrow::Status::OK();
+    }
+    if (item.batch != nullptr && !begun_) {
+      begun_ = true;
+      ARROW_RETURN_NOT_OK(writer.Begin(item.batch->schema()));
+    }
+    return writer.Write(std::move(item));
+  }
+  arrow::Status OnEnd(longbow::ItemWriter& /*writer*/) override { return arrow::Status::OK(); }
+
+ private:
+  static constexpr int kPushed = 5;
+  static constexpr std::chrono::milliseconds kPause{400};
+  bool begun_ = false;
+  std::thread pusher_;
+};
+
 class FallingMethods : public longbow::FlightMethods {
  public:
   arrow::Result<std::vector<std::shared_ptr<arrow::Buffer>>> DoAction(
@@ -76,6 +110,11 @@ class FallingMethods : public longbow::FlightMethods {
     if (action.type != "Fall") return NotHandled();
     context.logger().Info("about to fall");
     throw std::runtime_error("the relay has fallen");
+  }
+
+  arrow::Result<std::unique_ptr<longbow::ItemHandler>> DoExchange(
+      longbow::CallContext& /*context*/, const longbow::StreamStart& /*start*/) override {
+    return std::make_unique<Echo>();
   }
 };
 
