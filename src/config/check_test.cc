@@ -5,9 +5,11 @@
 #include <fstream>
 #include <string>
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "config/core_sections.h"
 #include "config/declarations.h"
@@ -221,6 +223,16 @@ TEST(MergeTest, LaterFilesWinKeyByKey) {
   ASSERT_EQ(problems.size(), 2u);
   EXPECT_THAT(problems[0].text, HasSubstr("No such file"));
   EXPECT_THAT(problems[1].text, HasSubstr("Is a directory"));
+
+  // What has other content each time it is read, or no end.
+  const std::string pipe = (folder / "pipe").string();
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  problems.clear();
+  ReadFiles({pipe, "/dev/zero"}, &problems);
+  ASSERT_EQ(problems.size(), 2u);
+  for (const auto& problem : problems) {
+    EXPECT_THAT(problem.text, HasSubstr("is no regular file"));
+  }
   std::filesystem::remove_all(folder);
 }
 

@@ -103,9 +103,18 @@ Node ReadFiles(const std::vector<std::string>& files, std::vector<Problem>* prob
   for (const std::string& file : files) {
     struct stat info = {};
     std::ifstream stream;
-    if (stat(file.c_str(), &info) == 0 && !S_ISDIR(info.st_mode)) {
+    const bool is_there = stat(file.c_str(), &info) == 0;
+    if (is_there && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+      // A pipe is empty the second time, and what is empty are the defaults: nobody is asked who
+      // they are.
+      problems->push_back({file,
+                           "the settings file is no regular file; write the settings into one, "
+                           "since they are read again while the node runs"});
+      continue;
+    }
+    if (is_there && S_ISREG(info.st_mode)) {
       stream.open(file, std::ios::binary);
-    } else if (S_ISDIR(info.st_mode)) {
+    } else if (is_there) {
       errno = EISDIR;
     }
     if (!stream.is_open()) {

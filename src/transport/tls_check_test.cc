@@ -141,7 +141,7 @@ TEST_F(TlsCheckTest, ClientRootsMayBeMany) {
 }
 
 TEST_F(TlsCheckTest, TheFirstToExpireCounts) {
-  const auto near = [this](const std::string& pem, WallTime expected) {
+  const auto near = [](const std::string& pem, WallTime expected) {
     const auto expiry = CertificateExpiry(pem);
     ASSERT_TRUE(expiry.ok()) << expiry.status();
     EXPECT_LT(*expiry - expected, minutes(2));
