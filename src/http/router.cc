@@ -82,6 +82,11 @@ std::optional<HttpResponse> Router::CheckHost(const std::vector<std::string>& ho
   const std::optional<std::string> name = host.size() == 1 ? ParseHost(host.front()) : std::nullopt;
   if (!name) return TextResponse(400, "Host comes once, and is a name or an address.");
   if (hosts_.Allows(*name)) return std::nullopt;
+  if (logger_ != nullptr) {
+    logger_->Warning(
+        "Asked for by a name that is not in allowed_hosts of [http]; the client was told 421",
+        {{"host", *name}});
+  }
   return TextResponse(
       421,
       "This node does not answer to the name in the Host header. Ask by its address, "

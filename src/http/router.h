@@ -40,7 +40,8 @@ class Router {
          std::function<bool(std::string_view)> check_token, Logger* logger);
 
   /// Refuses with 421 for a host that is not allowed and 400 for what is no host; then with 404,
-  /// 405, 401, or 500 where the check throws. No text of the request is repeated in a refusal.
+  /// 405, 401, or 500 where the check throws. No text of the request is repeated in a refusal; that
+  /// of 421 is in the log with the name.
   Routing Route(const RequestHead& head) const;
 
   /// Runs the route's handler. One that throws: 500 and a line in the log.

@@ -315,6 +315,7 @@ def named() -> Iterator[LongbowServer]:
     settings: dict[str, dict[str, Any]] = {
         "server": {"advertise_host": "node.example"},
         "http": {"port": 0, "allowed_hosts": ["Ops.example"]},
+        "log": {"max_repeats": 0},
     }
     shared = LongbowServer(settings)
     try:
@@ -369,6 +370,9 @@ def test_another_name_is_told_nothing(
         assert fields["content-type"] == "text/plain; charset=utf-8"
         assert fields["x-content-type-options"] == "nosniff"
         assert fields["cache-control"] == "no-store"
+    if refusal == 421:
+        expected = values[0].split(":")[0].rstrip(".").lower()
+        assert expected in [line.get("host") for line in named.log("warning")]
     # What balances the load asks under its own name.
     for path in ("live", "ready"):
         assert ask(named.http, path, hosts(*values))[0] == 204
