@@ -184,7 +184,7 @@ class GrpcServer final : public Server {
     host_->timer = Timer::Make(&host_->clock);
     host_->request_watch.emplace(options.request_timeout, &host_->clock, host_->timer.get());
     host_->on_done = [this](bool counted) {
-      (counted ? open_flight_calls_ : open_other_calls_).fetch_sub(1, std::memory_order_relaxed);
+      if (counted) open_flight_calls_.fetch_sub(1, std::memory_order_relaxed);
       open_calls_.End();
     };
     accept_ = [this](std::unique_ptr<RpcStream> stream) { Accept(std::move(stream)); };
@@ -280,9 +280,8 @@ class GrpcServer final : public Server {
     open_calls_.Begin();
     const std::string path = stream->context().method();
     const std::optional<Method> method = MethodOfPath(path);
-    auto& open_calls = method ? open_flight_calls_ : open_other_calls_;
-    open_calls.fetch_add(1, std::memory_order_relaxed);
     if (method) {
+      open_flight_calls_.fetch_add(1, std::memory_order_relaxed);
       flight_calls_begun_.fetch_add(1, std::memory_order_relaxed);
     }
     const bool is_health = HealthService::Has(path);
@@ -336,7 +335,6 @@ class GrpcServer final : public Server {
   HealthService health_;
   OpenCalls open_calls_;
   std::atomic<int64_t> open_flight_calls_{0};
-  std::atomic<int64_t> open_other_calls_{0};
   std::atomic<int64_t> flight_calls_begun_{0};
   std::atomic<bool> stopping_{false};
   RpcStream::Accept accept_;
